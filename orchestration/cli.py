@@ -1,0 +1,181 @@
+"""`supplier-risk ...`: thin over the functions that the jobs call. Exit code 2: wrong use; 1: failure."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from orchestration.errors import SupplierRiskError, UsageError
+from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Supplier risk from the news.",
+)
+database = typer.Typer(no_args_is_help=True, help="The pipeline's database schema.")
+master = typer.Typer(no_args_is_help=True, help="The supplier master.")
+app.add_typer(database, name="db")
+app.add_typer(master, name="suppliers")
+
+out = Console()
+err = Console(stderr=True)
+
+
+@app.command()
+def publish(
+    paths: Annotated[
+        list[Path], typer.Argument(help=".jsonl, .csv, or folders of .txt, .md, .html and .pdf")
+    ],
+    batch_id: Annotated[str | None, typer.Option(help="Name of the batch; default: time.")] = None,
+    ordering_key: Annotated[
+        str, typer.Option(help="Messages with one key are delivered in order.")
+    ] = "",
+    redate: Annotated[
+        int | None,
+        typer.Option(min=1, help="Map the dates, in order, into the last so many days.", metavar="DAYS"),
+    ] = None,
+) -> None:
+    """Publish documents to the topic; what is no document is reported and left out."""
+    from orchestration.ingestion import publisher, reading
+    from orchestration.resources.pubsub import GooglePubsub
+
+    settings = PubsubSettings.load()
+    limit = IngestSettings.load().max_document_bytes
+    records = reading.read(paths)
+    if redate is not None:
+        records = iter(publisher.redate(list(records), redate, datetime.now(UTC)))
+        out.print(
+            f"[yellow]Dates are not the real ones:[/] mapped in order into the last {redate} days; "
+            "each document keeps its own in original_published_at."
+        )
+    with GooglePubsub(settings) as broker, _progress() as progress:
+        task = progress.add_task("publishing", total=reading.count(paths))
+        published = publisher.publish(
+            broker,
+            records,
+            batch_id or publisher.new_batch_id(),
+            ordering_key,
+            limit,
+            lambda: progress.advance(task),
+        )
+    for place, rejected in published.refused:
+        err.print(f"{place}: {rejected.reason}: {rejected.detail}", style="red", markup=False)
+    out.print(
+        f"{published.sent:,} published to {settings.topic}, {len(published.refused):,} refused; "
+        f"batch {published.batch_id}",
+        markup=False,
+    )
+    if published.refused and not published.sent:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Where the received messages are, in all and per batch, and what the calls cost."""
+    from orchestration import terminal
+    from orchestration.resources.postgres import connect
+    from orchestration.scoring.status import status as read_status
+
+    with connect(PostgresSettings.load(), "supplier-risk status") as connection:
+        found = read_status(connection)
+    if as_json:
+        print(json.dumps(found, default=str))
+    else:
+        out.print(terminal.status_table(found))
+
+
+@app.command()
+def call(
+    response_id: Annotated[int, typer.Argument(help="Number of the answer, as in risk_evidence.")],
+) -> None:
+    """One call to the LLM: prompt, answer, model, tokens, cost, attempts."""
+    from orchestration import terminal
+    from orchestration.resources.postgres import connect
+    from orchestration.scoring.ledger import find_call
+
+    with connect(PostgresSettings.load(), "supplier-risk call") as connection:
+        found = find_call(connection, response_id)
+    if found is None:
+        raise UsageError(f"There is no answer {response_id}; numbers stand in marts.risk_evidence.")
+    for part in terminal.call_parts(found):
+        out.print(part)
+
+
+@database.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the schema to its newest version and set the roles' passwords."""
+    from orchestration.migrations import upgrade
+
+    settings = PostgresSettings.load()
+    upgrade(settings)
+    out.print(f"{settings.database} at {settings.host}:{settings.port} is up to date", markup=False)
+
+
+@master.command("load")
+def load_suppliers(
+    csv: Annotated[Path | None, typer.Argument(help="Default: INGEST_SUPPLIERS_CSV.")] = None,
+) -> None:
+    """Make the master in the database equal to a CSV; old versions stay."""
+    from orchestration.ingestion import suppliers
+    from orchestration.ingestion.supplier_csv import read_csv
+    from orchestration.resources.postgres import connect
+
+    wanted = read_csv(csv or IngestSettings.load().suppliers_csv)
+    with connect(PostgresSettings.load(), "supplier-risk suppliers") as connection:
+        changed = suppliers.load(connection, wanted)
+    out.print(f"{len(wanted):,} suppliers, {changed:,} changed")
+
+
+def _add_local_commands() -> None:
+    """The embedded stack is an extra: without it the other commands work all the same."""
+    try:
+        from orchestration.local.commands import demo, local
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("orchestration"):
+            raise
+        return
+    app.add_typer(local, name="local")
+    app.command()(demo)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def main() -> None:
+    """Entry point: errors as a sentence, and their exit code."""
+    try:
+        app()
+    except SupplierRiskError as error:
+        err.print(f"Error: {error}", style="red", markup=False)
+        raise SystemExit(error.exit_code) from None
+    except psycopg.OperationalError as error:
+        err.print(
+            f"Error: PostgreSQL cannot be reached: {error}Is the stack up? `supplier-risk local up`",
+            style="red",
+            markup=False,
+        )
+        raise SystemExit(1) from None
+
+
+_add_local_commands()
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Assembles the code location. Decides nothing: each room brings its own assets and sensors."""
+
+import dagster as dg
+
+from orchestration import job_names
+from orchestration.ingestion import assets as ingestion
+from orchestration.resources.llm import LlmEndpoint
+from orchestration.resources.postgres import Postgres
+from orchestration.resources.pubsub import Pubsub
+from orchestration.scoring import assets as scoring
+from orchestration.transformation import assets as transformation
+
+
+def build_definitions() -> dg.Definitions:
+    """Everything that Dagster knows of this project."""
+    definitions = dg.Definitions(
+        assets=[
+            ingestion.topic,
+            ingestion.documents,
+            ingestion.suppliers,
+            scoring.supplier_mentions,
+            scoring.risk_findings_and_briefs,
+            transformation.dbt_models,
+        ],
+        jobs=[scoring.score_pending],
+        sensors=[ingestion.supplier_news_sensor, transformation.marts_refresh],
+        resources={
+            "postgres": Postgres(),
+            "pubsub": Pubsub(),
+            "llm": LlmEndpoint(),
+            "dbt": transformation.dbt_resource(),
+        },
+        executor=dg.in_process_executor,
+    )
+    for name in (job_names.SCORE_PENDING,):
+        definitions.resolve_job_def(name)
+    return definitions
+
+
+defs = build_definitions()

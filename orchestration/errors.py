@@ -1,0 +1,37 @@
+"""The exceptions that reach a person, and the exit code that each one means.
+
+SupplierRiskError          1  something failed
+├── UsageError             2  the command or its input is wrong
+│   └── SettingsError      2  a setting is missing or malformed
+├── BrokerError            1  Pub/Sub could not be reached or refused
+├── LlmError               1  the LLM endpoint refused every call (key, address, model)
+└── StackError             1  a part of the local stack did not start
+"""
+
+
+class SupplierRiskError(Exception):
+    """Says what happened, to which document or setting, and what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(SupplierRiskError):
+    """The command was called wrongly or its input cannot be used."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is missing or malformed; the message names its environment variable."""
+
+
+class BrokerError(SupplierRiskError):
+    """Pub/Sub is unreachable, or the topic or subscription is missing or forbidden."""
+
+
+class LlmError(SupplierRiskError):
+    """No call can succeed until a setting changes: wrong key, wrong address, unknown model."""
+
+
+class StackError(SupplierRiskError):
+    """A part of the local stack is missing on this machine or did not become ready."""

@@ -1,0 +1,101 @@
+"""Ingestion in Dagster: the topic, the landed documents, and the sensor that lands them."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from orchestration.errors import BrokerError
+from orchestration.ingestion import work_items
+from orchestration.ingestion.landing import land_from
+from orchestration.job_names import SCORE_PENDING
+from orchestration.resources.postgres import Postgres
+from orchestration.resources.pubsub import Pubsub
+from orchestration.settings import IngestSettings
+
+TOPIC = dg.AssetKey("supplier_news_topic")
+DOCUMENTS = dg.AssetKey("documents")
+SUPPLIERS = dg.AssetKey("suppliers")
+_REST_AFTER_FAILURE = timedelta(seconds=60)
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+topic = dg.AssetSpec(
+    TOPIC,
+    group_name="ingestion",
+    kinds={"pubsub"},
+    description="The Pub/Sub topic that publishers send supplier news to.",
+)
+documents = dg.AssetSpec(
+    DOCUMENTS,
+    deps=[TOPIC],
+    group_name="ingestion",
+    kinds={"postgres"},
+    description="ingest.documents: every message that was pulled, validated, landed and then "
+    "acknowledged. Reported by supplier_news_sensor.",
+)
+suppliers = dg.AssetSpec(
+    SUPPLIERS,
+    group_name="ingestion",
+    kinds={"postgres"},
+    description="ingest.suppliers: the supplier master, loaded from CSV with "
+    "`supplier-risk suppliers load`.",
+)
+
+
+@dg.sensor(
+    job_name=SCORE_PENDING,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Pulls messages, lands them, acknowledges them after the commit, and requests one "
+    "scoring run when work is pending and none is under way.",
+)
+def supplier_news_sensor(
+    context: dg.SensorEvaluationContext, pubsub: Pubsub, postgres: Postgres
+) -> dg.SensorResult | dg.SkipReason:
+    settings = IngestSettings.load()
+    with pubsub.open() as broker, postgres.connect("supplier_news_sensor") as connection:
+        try:
+            landed = land_from(
+                broker, connection, settings.tick_seconds, settings.max_document_bytes
+            )
+            trouble = None
+        except BrokerError as error:
+            context.log.error(str(error))
+            landed, trouble = Counter[str](), error
+        is_pending = work_items.has_claimable(connection)
+    if trouble and not is_pending:
+        raise trouble
+    return _result(context, landed, is_pending)
+
+
+def _result(
+    context: dg.SensorEvaluationContext, landed: Counter[str], is_pending: bool
+) -> dg.SensorResult:
+    summary = ", ".join(f"{count} {what}" for what, count in sorted(landed.items()))
+    obstacle = _obstacle(context.instance) if is_pending else "nothing is pending"
+    events = []
+    if landed:
+        events = [dg.AssetMaterialization(DOCUMENTS, metadata={**landed})]
+    if obstacle:
+        reason = f"landed {summary}; {obstacle}" if summary else obstacle
+        return dg.SensorResult(asset_events=events, skip_reason=reason)
+    context.log.info("landed %s; requesting a run", summary or "nothing")
+    return dg.SensorResult(run_requests=[dg.RunRequest()], asset_events=events)
+
+
+def _obstacle(instance: dg.DagsterInstance) -> str | None:
+    """Why no run should be requested now: one at a time, and a rest after a failure."""
+    unfinished = dg.RunsFilter(job_name=SCORE_PENDING, statuses=_UNFINISHED)
+    if instance.get_runs(unfinished, limit=1):
+        return "a scoring run is queued or under way and takes what is pending"
+    rested = datetime.now(UTC) - _REST_AFTER_FAILURE
+    recent = instance.get_runs(dg.RunsFilter(job_name=SCORE_PENDING, updated_after=rested), limit=1)
+    if recent and recent[0].status == dg.DagsterRunStatus.FAILURE:
+        return f"the last scoring run failed; the next follows {_REST_AFTER_FAILURE.seconds} s later"
+    return None

@@ -1,0 +1,240 @@
+"""The work that landing and scoring leave for later: queued, claimed with a lease, finished.
+
+A claim hands out a fencing token; only its holder may finish the item, so a run that lost its
+lease writes nothing. `available_at` is when an item may be claimed: of a claimed item, the end of
+its lease. No lock is held during a call to the LLM.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from orchestration.resources.postgres import Connection
+
+Step = Literal["mentions", "findings", "briefs"]
+SubjectType = Literal["document", "mention", "pair"]
+LEASE_SECONDS = 600
+_FIRST_DELAY_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Item:
+    """One claimed piece of work."""
+
+    item_id: int
+    subject_id: UUID
+    generation_id: int | None
+    attempts: int
+    fencing_token: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item was not done; a transient one is tried again later."""
+
+    error_class: str
+    error: str
+    is_transient: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """How an item ended well."""
+
+    item: Item
+    outcome: str
+    detail: Mapping[str, Any] | None = None
+
+
+def enqueue(
+    connection: Connection,
+    subject_type: SubjectType,
+    subject_ids: Sequence[UUID],
+    step: Step,
+    generation_id: int,
+) -> None:
+    """Queue a step for each subject, unless it was queued in this generation before."""
+    connection.execute(
+        "insert into risk.work_items (subject_type, subject_id, step, generation_id)"
+        " select %s, subject_id, %s, %s from unnest(%s::uuid[]) as subject_id"
+        " on conflict (subject_type, subject_id, step, generation_id) do nothing",
+        [subject_type, step, generation_id, list(subject_ids)],
+    )
+
+
+def reopen(
+    connection: Connection,
+    subject_ids: Sequence[UUID],
+    step: Step,
+    generation_id: int,
+    states: Sequence[str],
+) -> None:
+    """Make items of these states claimable at once, with all their attempts before them.
+
+    A claimed item that is reopened is lost to its claimant, who may have read what is now old.
+    """
+    connection.execute(
+        """
+        with wanted as (
+            select item_id from risk.work_items
+            where subject_id = any(%s) and step = %s and generation_id = %s and state = any(%s)
+            order by item_id
+            for update
+        )
+
+        update risk.work_items
+        set state = 'pending', attempts = 0, available_at = now()
+        from wanted
+        where work_items.item_id = wanted.item_id
+        """,
+        [list(subject_ids), step, generation_id, list(states)],
+    )
+
+
+def has_claimable(connection: Connection) -> bool:
+    """Whether a run would find anything to do now."""
+    row = connection.execute(
+        "select exists (select from risk.work_items"
+        " where state in ('pending', 'claimed') and available_at <= now()) as found"
+    ).fetchone()
+    return bool(row and row["found"])
+
+
+def claim(
+    connection: Connection,
+    step: Step,
+    limit: int,
+    max_attempts: int,
+    subject_ids: Sequence[UUID] | None = None,
+) -> list[Item]:
+    """Take at most `limit` items, of these subjects only if given; the oldest first.
+
+    An item whose lease ended `max_attempts` times is dead: it takes its run down each time.
+    """
+    connection.execute(
+        """
+        update risk.work_items
+        set state = 'dead', last_error_class = 'abandoned', finished_at = now(),
+            last_error = 'the run that worked on it ended without a word, each time'
+        where state = 'claimed' and step = %s and available_at <= now() and attempts >= %s
+        """,
+        [step, max_attempts],
+    )
+    rows = connection.execute(
+        """
+        with picked as (
+            select item_id from risk.work_items
+            where
+                step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
+                and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
+            order by available_at, item_id
+            limit %(limit)s
+            for update skip locked
+        ),
+
+        token as (select nextval('risk.fencing_tokens') as value)
+
+        update risk.work_items set
+            state = 'claimed',
+            attempts = attempts + 1,
+            lease_until = now() + make_interval(secs => %(lease)s),
+            available_at = now() + make_interval(secs => %(lease)s),
+            fencing_token = token.value
+        from picked, token
+        where work_items.item_id = picked.item_id
+        returning
+            work_items.item_id, work_items.subject_id, work_items.generation_id,
+            work_items.attempts, work_items.fencing_token
+        """,
+        {
+            "step": step,
+            "limit": limit,
+            "lease": LEASE_SECONDS,
+            "subjects": None if subject_ids is None else list(subject_ids),
+        },
+    )
+    return [Item(**row) for row in rows]
+
+
+def hold(connection: Connection, items: Sequence[Item]) -> set[int]:
+    """Lock the items in this transaction; returns the ids that are still this claimant's."""
+    rows = connection.execute(
+        """
+        select work_items.item_id
+        from risk.work_items
+        inner join unnest(%s::bigint[], %s::bigint[]) as held (item_id, fencing_token)
+            using (item_id, fencing_token)
+        where work_items.state = 'claimed'
+        order by work_items.item_id
+        for update of work_items
+        """,
+        [[item.item_id for item in items], [item.fencing_token for item in items]],
+    )
+    return {row["item_id"] for row in rows}
+
+
+def finish(connection: Connection, done: Sequence[Done]) -> None:
+    """Items are done; call it in the transaction that holds them and writes their results."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            update risk.work_items
+            set state = 'done', outcome = %s, detail = %s, finished_at = now(),
+                last_error_class = null, last_error = null
+            where item_id = %s and fencing_token = %s and state = 'claimed'
+            """,
+            [
+                (
+                    one.outcome,
+                    Jsonb(one.detail) if one.detail is not None else None,
+                    one.item.item_id,
+                    one.item.fencing_token,
+                )
+                for one in done
+            ],
+        )
+
+
+def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int) -> bool:
+    """Try the item again later, doubling the delay, or let it rest as dead; returns if dead."""
+    is_dead = not failure.is_transient or item.attempts >= max_attempts
+    connection.execute(
+        """
+        update risk.work_items set
+            state = %s,
+            last_error_class = %s,
+            last_error = %s,
+            available_at = now() + make_interval(secs => %s),
+            finished_at = case when %s then now() end
+        where item_id = %s and fencing_token = %s and state = 'claimed'
+        """,
+        [
+            "dead" if is_dead else "pending",
+            failure.error_class,
+            failure.error.replace("\x00", "")[:2_000],
+            _FIRST_DELAY_SECONDS * 2 ** (item.attempts - 1),
+            is_dead,
+            item.item_id,
+            item.fencing_token,
+        ],
+    )
+    return is_dead
+
+
+def release(connection: Connection, items: Sequence[Item]) -> None:
+    """Give unfinished items back at once, as if never claimed: the run ends for another reason."""
+    connection.execute(
+        """
+        update risk.work_items
+        set state = 'pending', attempts = attempts - 1, available_at = now()
+        from unnest(%s::bigint[], %s::bigint[]) as held (item_id, fencing_token)
+        where
+            work_items.item_id = held.item_id
+            and work_items.fencing_token = held.fencing_token
+            and work_items.state = 'claimed'
+        """,
+        [[item.item_id for item in items], [item.fencing_token for item in items]],
+    )

@@ -1,0 +1,7 @@
+"""The offline analyst: an OpenAI-compatible server that answers by an open lexicon.
+
+A stand-in, so that everything runs without a key. It reads words, not meaning: its findings show
+how the pipeline works, not how risky a supplier is.
+"""
+
+MODEL = "offline-analyst-1"

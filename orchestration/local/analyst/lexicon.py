@@ -1,0 +1,56 @@
+"""Reads lexicon.yaml: which words mean which risk. Pure; no HTTP."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+_PATH = Path(__file__).parent / "lexicon.yaml"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Phrases that mean one kind of event. `level` is 0 to 5 (scoring taxonomy)."""
+
+    dimension: str
+    event_type: str
+    level: int
+    status: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All rules, and the phrases that change what a rule found."""
+
+    rules: tuple[Rule, ...]
+    ignored: re.Pattern[str]
+    raising: re.Pattern[str]
+    lowering: re.Pattern[str]
+    alleged: re.Pattern[str]
+    resolved: re.Pattern[str]
+
+
+@cache
+def load() -> Lexicon:
+    """The lexicon of this package."""
+    content = yaml.safe_load(_PATH.read_text(encoding="utf-8"))
+    rules = tuple(
+        Rule(
+            rule["dimension"],
+            rule["event_type"],
+            rule["level"],
+            rule.get("status", "confirmed"),
+            _any_of(rule["phrases"]),
+        )
+        for rule in content["rules"]
+    )
+    return Lexicon(rules, *(_any_of(content[kind]) for kind in Lexicon.__annotations__ if kind != "rules"))
+
+
+def _any_of(phrases: list[str]) -> re.Pattern[str]:
+    """Whole words, any case; `*` at the end of a word stands for any ending."""
+    alternatives = (re.escape(phrase).replace(r"\*", r"\w*") for phrase in phrases)
+    return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!\w)", re.IGNORECASE)

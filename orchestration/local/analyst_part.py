@@ -1,0 +1,35 @@
+"""The offline analyst as a part of the stack: its process, its settings, whether it answers."""
+
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from orchestration.local.analyst import MODEL
+from orchestration.local.processes import Part
+
+
+def part(port: int, log: Path) -> Part:
+    """The analyst's HTTP server on 127.0.0.1."""
+    command = [sys.executable, "-m", "orchestration.local.analyst.server", "--port", str(port)]
+    return Part("analyst", command, log, env={})
+
+
+def environment(port: int) -> dict[str, str]:
+    """The LLM settings that point to the analyst. It costs nothing, and its price says so."""
+    return {
+        "LLM_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "LLM_API_KEY": "offline",
+        "LLM_MODEL": MODEL,
+        "LLM_INPUT_USD_PER_MILLION": "0",
+        "LLM_OUTPUT_USD_PER_MILLION": "0",
+    }
+
+
+def is_ready(port: int) -> bool:
+    """Whether the analyst lists its model."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

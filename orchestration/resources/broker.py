@@ -1,0 +1,44 @@
+"""What the pipeline asks of a message broker, whichever it is.
+
+Google Pub/Sub (pubsub.py) is the first implementation; another broker is one more file.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Message:
+    """One delivery of a message. `receipt` is what `acknowledge` and `reject` ask for."""
+
+    message_id: str
+    data: bytes
+    attributes: Mapping[str, str]
+    ordering_key: str
+    publish_time: datetime
+    receipt: str = field(repr=False)
+
+
+class Broker(Protocol):
+    """At-least-once delivery: a message comes again until it is acknowledged."""
+
+    @property
+    def subscription(self) -> str:
+        """The full name of the subscription: with the message id, the key of a message."""
+
+    def pull(self, max_messages: int, timeout: float) -> list[Message]:
+        """At most so many messages, waiting at most `timeout` seconds; none may be none yet."""
+
+    def acknowledge(self, receipts: Sequence[str]) -> None:
+        """These deliveries are dealt with for good."""
+
+    def reject(self, receipts: Sequence[str]) -> None:
+        """These deliveries are wanted again at once."""
+
+    def publish(
+        self, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
+    ) -> "Future[str]":
+        """Send one message; the future gives its id or raises BrokerError."""

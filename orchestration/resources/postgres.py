@@ -1,0 +1,57 @@
+"""The door to PostgreSQL: one connection of one role. SQL belongs to the rooms that use it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import dagster as dg
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from orchestration.settings import PostgresSettings
+
+Connection: TypeAlias = psycopg.Connection[DictRow]
+
+
+@contextmanager
+def connect(settings: PostgresSettings, application: str) -> Iterator[Connection]:
+    """An autocommit connection as `pipeline` with rows as dicts; group with `.transaction()`.
+
+    `application` shows in pg_stat_activity. Raises psycopg.OperationalError when PostgreSQL
+    cannot be reached or refuses the password.
+    """
+    with psycopg.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.database,
+        user="pipeline",
+        password=settings.pipeline_password.get_secret_value(),
+        application_name=application,
+        connect_timeout=10,
+        autocommit=True,
+        row_factory=dict_row,
+    ) as connection:
+        yield connection
+
+
+def set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Give a role its password; only the SCRAM verifier is sent, so no log can hold the password."""
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    )
+    connection.execute(
+        sql.SQL("alter role {} password {}").format(
+            sql.Identifier(role), sql.Literal(verifier.decode())
+        )
+    )
+
+
+class Postgres(dg.ConfigurableResource[None]):
+    """The pipeline's database as a Dagster resource; the settings are read at each connection."""
+
+    @contextmanager
+    def connect(self, application: str) -> Iterator[Connection]:
+        """See `connect`."""
+        with connect(PostgresSettings.load(), application) as connection:
+            yield connection

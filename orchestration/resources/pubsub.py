@@ -1,0 +1,187 @@
+"""Google Pub/Sub, or its emulator, behind the broker protocol."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import dagster as dg
+import grpc
+from google.api_core import exceptions as google_errors
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import pubsub_v1
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from orchestration.errors import BrokerError
+from orchestration.resources.broker import Message
+from orchestration.settings import PubsubSettings
+
+MAX_MESSAGE_BYTES = 10_000_000
+ACK_DEADLINE_SECONDS = 60
+_CALL_SECONDS = 30.0
+_GRPC_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class GooglePubsub:
+    """One topic and one subscription. Implements Broker; close it or use it as a context."""
+
+    def __init__(self, settings: PubsubSettings) -> None:
+        self._settings = settings
+        self.topic = f"projects/{settings.project_id}/topics/{settings.topic}"
+        self.subscription = f"projects/{settings.project_id}/subscriptions/{settings.subscription}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Send what is still buffered and close the connections that were opened."""
+        if "_publisher" in self.__dict__:
+            self._publisher.stop()
+            self._publisher.transport.close()
+        if "_subscriber" in self.__dict__:
+            self._subscriber.close()
+
+    def pull(self, max_messages: int, timeout: float) -> list[Message]:
+        """See Broker. Raises BrokerError naming the subscription."""
+        try:
+            response = self._subscriber.pull(
+                subscription=self.subscription, max_messages=max_messages, timeout=timeout, retry=None
+            )
+        except google_errors.DeadlineExceeded:
+            return []
+        except google_errors.GoogleAPICallError as error:
+            raise self._explained(error, f"pulling from {self.subscription}") from error
+        return [
+            Message(
+                message_id=received.message.message_id,
+                data=received.message.data,
+                attributes=dict(received.message.attributes),
+                ordering_key=received.message.ordering_key,
+                publish_time=received.message.publish_time,
+                receipt=received.ack_id,
+            )
+            for received in response.received_messages
+        ]
+
+    def acknowledge(self, receipts: Sequence[str]) -> None:
+        """See Broker. Nothing to acknowledge is no call."""
+        if not receipts:
+            return
+        try:
+            self._subscriber.acknowledge(
+                subscription=self.subscription, ack_ids=list(receipts), timeout=_CALL_SECONDS
+            )
+        except google_errors.GoogleAPICallError as error:
+            raise self._explained(error, f"acknowledging on {self.subscription}") from error
+
+    def reject(self, receipts: Sequence[str]) -> None:
+        """See Broker."""
+        if not receipts:
+            return
+        try:
+            self._subscriber.modify_ack_deadline(
+                subscription=self.subscription,
+                ack_ids=list(receipts),
+                ack_deadline_seconds=0,
+                timeout=_CALL_SECONDS,
+            )
+        except google_errors.GoogleAPICallError as error:
+            raise self._explained(error, f"rejecting on {self.subscription}") from error
+
+    def publish(
+        self, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
+    ) -> "Future[str]":
+        """See Broker. Messages with one ordering key are delivered in the order of these calls."""
+        future: Future[str] = self._publisher.publish(
+            self.topic, data, ordering_key=ordering_key, **attributes
+        )
+        return future
+
+    def topic_exists(self) -> bool:
+        """Whether the broker answers and knows the topic."""
+        try:
+            self._publisher.get_topic(topic=self.topic, timeout=5.0, retry=None)
+        except (google_errors.NotFound, google_errors.RetryError):
+            return False
+        except google_errors.GoogleAPICallError as error:
+            raise self._explained(error, f"looking for {self.topic}") from error
+        return True
+
+    def create_topic_and_subscription(self) -> None:
+        """Create what is missing: the topic, and a subscription that keeps order."""
+        try:
+            self._publisher.create_topic(name=self.topic, timeout=_CALL_SECONDS)
+        except google_errors.AlreadyExists:
+            pass
+        try:
+            self._subscriber.create_subscription(
+                request={
+                    "name": self.subscription,
+                    "topic": self.topic,
+                    "ack_deadline_seconds": ACK_DEADLINE_SECONDS,
+                    "enable_message_ordering": True,
+                },
+                timeout=_CALL_SECONDS,
+            )
+        except google_errors.AlreadyExists:
+            pass
+
+    @cached_property
+    def _publisher(self) -> Any:
+        options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
+        try:
+            return pubsub_v1.PublisherClient(
+                publisher_options=options, **self._transport(PublisherGrpcTransport)
+            )
+        except DefaultCredentialsError as error:
+            raise _no_credentials(error) from error
+
+    @cached_property
+    def _subscriber(self) -> Any:
+        try:
+            return pubsub_v1.SubscriberClient(**self._transport(SubscriberGrpcTransport))
+        except DefaultCredentialsError as error:
+            raise _no_credentials(error) from error
+
+    def _transport(self, kind: Any) -> dict[str, Any]:
+        if self._settings.emulator_host is None:
+            return {}
+        channel = grpc.insecure_channel(self._settings.emulator_host, options=_GRPC_OPTIONS)
+        return {"transport": kind(channel=channel)}
+
+    def _explained(self, error: google_errors.GoogleAPICallError, doing: str) -> BrokerError:
+        advice = {
+            google_errors.NotFound: "it does not exist: create it, or correct PUBSUB_PROJECT_ID, "
+            "PUBSUB_TOPIC and PUBSUB_SUBSCRIPTION",
+            google_errors.PermissionDenied: "grant this account roles/pubsub.subscriber on the "
+            "subscription and roles/pubsub.publisher on the topic",
+            google_errors.ServiceUnavailable: "Pub/Sub is not reachable; is the network, or the "
+            "emulator at PUBSUB_EMULATOR_HOST, up?",
+        }.get(type(error), "see the message above")
+        return BrokerError(f"Pub/Sub failed while {doing}: {error.message}. What to do: {advice}.")
+
+
+def _no_credentials(error: Exception) -> BrokerError:
+    return BrokerError(
+        f"No Google credentials: {error}. Run `gcloud auth application-default login`, or set "
+        "GOOGLE_APPLICATION_CREDENTIALS, or PUBSUB_EMULATOR_HOST for an emulator."
+    )
+
+
+class Pubsub(dg.ConfigurableResource[None]):
+    """The broker as a Dagster resource; settings are read at each use, so a restarted emulator
+    with a new project id is found without restarting Dagster."""
+
+    def open(self) -> GooglePubsub:
+        """A broker to be used as a context."""
+        return GooglePubsub(PubsubSettings.load())

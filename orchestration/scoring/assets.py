@@ -1,0 +1,163 @@
+"""Scoring in Dagster: mentions, and the pair of partitioned assets that one micro-batch fills.
+
+A run without a partition takes whatever is pending; a run with partitions sees to those pairs.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from orchestration.ingestion.assets import DOCUMENTS
+from orchestration.job_names import SCORE_PENDING
+from orchestration.partitions import SUPPLIER_COUNTRY
+from orchestration.resources.llm import LlmEndpoint
+from orchestration.resources.postgres import Postgres
+from orchestration.scoring import mentions, prompts
+from orchestration.scoring.generations import open_stream
+from orchestration.scoring.run import ScoringResult, score
+from orchestration.settings import IngestSettings, LlmSettings
+
+MENTIONS = dg.AssetKey("supplier_mentions")
+FINDINGS = dg.AssetKey("risk_findings")
+BRIEFS = dg.AssetKey("risk_briefs")
+
+
+@dg.asset(
+    key=MENTIONS,
+    deps=[DOCUMENTS],
+    group_name="scoring",
+    kinds={"postgres"},
+    description="risk.mentions: which suppliers each document names, and in which countries.",
+)
+def supplier_mentions(
+    context: dg.AssetExecutionContext, postgres: Postgres, llm: LlmEndpoint
+) -> dg.MaterializeResult[None]:
+    limits = IngestSettings.load()
+    with postgres.connect(f"supplier_mentions {context.run_id}") as connection:
+        generation_id = open_stream(connection, llm.settings().model)
+        outcomes = mentions.resolve_pending(connection, limits.max_item_attempts, generation_id)
+        keys = mentions.observed_partition_keys(connection)
+    _add_partitions(context.instance, keys)
+    return dg.MaterializeResult(metadata={**outcomes, "observed_pairs": len(keys)})
+
+
+@dg.multi_asset(
+    name="risk_findings_and_briefs",
+    specs=[
+        dg.AssetSpec(
+            FINDINGS,
+            deps=[MENTIONS],
+            skippable=True,
+            group_name="scoring",
+            kinds={"openai", "postgres"},
+            code_version=prompts.RISK_FINDINGS.version,
+            description="risk.findings: level, status, event and quoted proof, for each document "
+            "of a supplier in a country.",
+        ),
+        dg.AssetSpec(
+            BRIEFS,
+            deps=[FINDINGS],
+            skippable=True,
+            group_name="scoring",
+            kinds={"openai", "postgres"},
+            code_version=prompts.RISK_BRIEFS.version,
+            description="risk.briefs: what happened to a supplier in a country, in five sentences.",
+        ),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "reconciliation",
+            asset=FINDINGS,
+            blocking=True,
+            description="Received = the sum of the states, and every other invariant holds.",
+        ),
+        dg.AssetCheckSpec(
+            "outstanding",
+            asset=FINDINGS,
+            description="Warns of messages that are pending, dead or rejected.",
+        ),
+        dg.AssetCheckSpec(
+            "quotes_verified",
+            asset=FINDINGS,
+            description="Warns of findings whose quote does not stand in the document.",
+        ),
+    ],
+    partitions_def=SUPPLIER_COUNTRY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    can_subset=False,
+)
+def risk_findings_and_briefs(
+    context: dg.AssetExecutionContext, postgres: Postgres, llm: LlmEndpoint
+) -> Iterator[dg.AssetCheckResult]:
+    targets = _targets(context)
+    with postgres.connect(f"risk_findings {context.run_id}") as connection:
+        result = score(connection, llm.settings(), IngestSettings.load(), context.run_id, targets)
+    _add_partitions(context.instance, list(result.pairs))
+    _log_materializations(context, result, llm.settings())
+    yield from _check_results(result)
+    if result.failures:
+        raise dg.Failure(
+            f"{len(result.failures)} of {len(targets or [])} partitions were not finished: "
+            + "; ".join(f"{key}: {reason}" for key, reason in list(result.failures.items())[:10])
+        )
+
+
+score_pending = dg.define_asset_job(
+    SCORE_PENDING,
+    selection=dg.AssetSelection.assets(MENTIONS, FINDINGS, BRIEFS),
+    description="Scores whatever is pending, in one run. Requested by supplier_news_sensor.",
+)
+
+
+def _targets(context: dg.AssetExecutionContext) -> Sequence[str] | None:
+    """The partition keys of a run that has any, else None."""
+    if context.has_partition_key or context.has_partition_key_range:
+        return list(context.partition_keys)
+    return None
+
+
+def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+    """Every observed pair is a partition before any event speaks of it."""
+    assert SUPPLIER_COUNTRY.name is not None
+    known = set(instance.get_dynamic_partitions(SUPPLIER_COUNTRY.name))
+    missing = [key for key in keys if key not in known]
+    if missing:
+        instance.add_dynamic_partitions(SUPPLIER_COUNTRY.name, missing)
+
+
+def _log_materializations(
+    context: dg.AssetExecutionContext, result: ScoringResult, settings: LlmSettings
+) -> None:
+    """One event for each asset and finished pair, after everything is committed."""
+    for key, summary in result.pairs.items():
+        shared = {"model": settings.model, "llm_run": context.run_id}
+        findings = {**summary.findings_metadata(), **shared}
+        briefs = {"brief": dg.MetadataValue.md(summary.brief or "No adverse finding."), **shared}
+        for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
+            context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=metadata))
+
+
+def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(
+        asset_key=FINDINGS,
+        check_name="reconciliation",
+        passed=not result.violations,
+        description="; ".join(f"{name}: {rows}" for name, rows in result.violations.items()) or None,
+        metadata={state: count for state, count in result.totals.items() if count is not None},
+    )
+    open_states = {state: result.totals[state] for state in ("pending", "dead", "rejected")}
+    yield dg.AssetCheckResult(
+        asset_key=FINDINGS,
+        check_name="outstanding",
+        passed=not any(open_states.values()),
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(result.outstanding) or None,
+        metadata=open_states,
+    )
+    yield dg.AssetCheckResult(
+        asset_key=FINDINGS,
+        check_name="quotes_verified",
+        passed=result.unverified_quotes == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"unverified": result.unverified_quotes, "findings": result.findings},
+    )

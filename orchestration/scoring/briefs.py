@@ -1,0 +1,177 @@
+"""Briefs: what happened to one supplier in one country, in at most five cited sentences.
+
+Made from verified findings only. The cache key holds the findings' words, not their ids, so a
+brief is asked for again only when what it says could change.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from orchestration.ingestion import work_items
+from orchestration.ingestion.work_items import Done, Failure, Item
+from orchestration.scoring import prompts
+from orchestration.scoring.calls import OK, Answer, Call
+from orchestration.scoring.engine import answer_all
+from orchestration.scoring.findings import Run
+from orchestration.scoring.matching import country_name
+from orchestration.scoring.replies import BriefReply
+from orchestration.scoring.report import RunReport
+
+CHUNK = 100
+MAX_FINDINGS = 30
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A claimed pair with the findings that its brief may cite, the gravest first."""
+
+    item: Item
+    supplier_id: str
+    country: str
+    supplier_name: str
+    findings: Sequence[dict[str, Any]]
+
+    @property
+    def partition_key(self) -> str:
+        return f"{self.supplier_id}@{self.country}"
+
+    def call(self, run: Run) -> Call:
+        lines = [
+            f"{number}. level {row['level']}, {row['dimension']}, {row['event_type']}, "
+            f"{row['status']}: {json.dumps(row['quote'], ensure_ascii=False)}"
+            for number, row in enumerate(self.findings, start=1)
+        ]
+        places = {
+            "supplier": self.supplier_name,
+            "country": f"{country_name(self.country)} ({self.country})",
+            "findings": prompts.delimited("\n".join(lines)),
+        }
+        return Call(
+            self.item.item_id,
+            prompts.RISK_BRIEFS,
+            places,
+            run.llm.model,
+            run.llm.max_output_tokens,
+            self._fault,
+        )
+
+    def _fault(self, reply: BriefReply) -> str | None:
+        cited = {number for sentence in reply.sentences for number in sentence.cites}
+        unknown = sorted(number for number in cited if not 1 <= number <= len(self.findings))
+        return f"the brief cites findings that were not given: {unknown[:5]}" if unknown else None
+
+
+def write_pending(run: Run, report: RunReport, pair_ids: Sequence[UUID] | None = None) -> None:
+    """Write the briefs of all claimable pairs, of these only if given, chunk by chunk."""
+    while items := work_items.claim(run.connection, "briefs", CHUNK, run.max_attempts, pair_ids):
+        try:
+            _write(run, report, _load_subjects(run, items))
+        except BaseException:
+            work_items.release(run.connection, items)
+            raise
+
+
+def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
+    rows = run.connection.execute(
+        """
+        select
+            pairs.pair_id, pairs.supplier_id, pairs.country,
+            coalesce(suppliers.name, pairs.supplier_id) as supplier_name,
+            coalesce(usable.findings, '[]') as findings
+        from risk.pairs
+        left join ingest.suppliers
+            on suppliers.supplier_id = pairs.supplier_id and suppliers.replaced_at is null
+        left join lateral (
+            select
+                jsonb_agg(
+                    jsonb_build_object(
+                        'finding_id', graded.finding_id, 'level', graded.level,
+                        'dimension', graded.dimension, 'event_type', graded.event_type,
+                        'status', graded.status, 'quote', graded.quote
+                    ) order by graded.level desc, graded.published_at desc, graded.finding_id
+                ) as findings
+            from (
+                select findings.*, documents.published_at
+                from risk.current_mentions
+                inner join risk.current_assessments using (mention_id)
+                inner join risk.findings using (assessment_id)
+                inner join ingest.documents using (document_id)
+                where
+                    current_mentions.supplier_id = pairs.supplier_id
+                    and current_mentions.country = pairs.country
+                    and findings.quote_verified and findings.level > 0
+                order by findings.level desc, documents.published_at desc, findings.finding_id
+                limit %s
+            ) as graded
+        ) as usable on true
+        where pairs.pair_id = any(%s)
+        """,
+        [MAX_FINDINGS, [item.subject_id for item in items]],
+    )
+    by_pair = {row.pop("pair_id"): row for row in rows}
+    return [_Subject(item=item, **by_pair[item.subject_id]) for item in items]
+
+
+def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
+    calls = {subject.item.item_id: subject.call(run) for subject in subjects if subject.findings}
+    answers = answer_all(run.connection, run.llm, list(calls.values()), run.run_id)
+    with run.connection.transaction():
+        held = work_items.hold(run.connection, [subject.item for subject in subjects])
+        done = []
+        for subject in (subject for subject in subjects if subject.item.item_id in held):
+            pair = report.pair(subject.partition_key)
+            if not subject.findings:
+                done.append(Done(subject.item, "no_findings"))
+                continue
+            answer = answers[calls[subject.item.item_id].cache_key]
+            pair.count(answer)
+            if answer.outcome == OK:
+                _keep(run, subject, answer)
+                done.append(Done(subject.item, "written"))
+            else:
+                failure = Failure(answer.outcome, answer.detail, answer.is_transient)
+                work_items.fail(run.connection, subject.item, failure, run.max_attempts)
+        work_items.finish(run.connection, done)
+
+
+def _keep(run: Run, subject: _Subject, answer: Answer) -> None:
+    reply: BriefReply = answer.reply
+    sentences = [
+        f"{sentence.text.strip()} {''.join(f'[{number}]' for number in sentence.cites)}"
+        for sentence in reply.sentences
+    ]
+    run.connection.execute(
+        """
+        with newest as (
+            select response_id, finding_ids from risk.briefs
+            where
+                supplier_id = %(supplier_id)s and country = %(country)s
+                and generation_id = %(generation_id)s
+            order by brief_id desc
+            limit 1
+        )
+
+        insert into risk.briefs (
+            supplier_id, country, generation_id, response_id, text, finding_ids, run_id
+        )
+        select
+            %(supplier_id)s, %(country)s, %(generation_id)s, %(response_id)s, %(text)s,
+            %(finding_ids)s, %(run_id)s
+        where not exists (
+            select from newest
+            where response_id = %(response_id)s and finding_ids = %(finding_ids)s::bigint[]
+        )
+        """,
+        {
+            "supplier_id": subject.supplier_id,
+            "country": subject.country,
+            "generation_id": subject.item.generation_id,
+            "response_id": answer.response_id,
+            "text": " ".join(sentences),
+            "finding_ids": [finding["finding_id"] for finding in subject.findings],
+            "run_id": run.run_id,
+        },
+    )

@@ -1,0 +1,94 @@
+"""One question to the LLM and its answer: the cache key, and the judgement on a reply."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from orchestration.resources.llm import Reply, Request
+from orchestration.scoring.prompts import Prompt
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A rendered prompt for one model, asked for the sake of one work item.
+
+    `check` may find fault with a reply that fits the schema.
+    """
+
+    item_id: int
+    prompt: Prompt
+    places: Mapping[str, str]
+    model: str
+    max_output_tokens: int
+    check: Callable[[Any], str | None] = lambda reply: None
+
+    @cached_property
+    def request(self) -> Request:
+        """What goes over the wire. No date, batch or run is in it: it is what the cache knows."""
+        return Request(
+            messages=self.prompt.render(self.places),
+            schema_name=self.prompt.step,
+            schema=self.prompt.schema,
+            parameters={"temperature": 0, "seed": 0, "max_tokens": self.max_output_tokens},
+        )
+
+    @cached_property
+    def cache_key(self) -> str:
+        """Hash of step, rendered prompt, model, parameters and schema (64 hex digits)."""
+        parts = [
+            self.prompt.step,
+            self.request.messages,
+            self.model,
+            self.request.parameters,
+            self.request.schema,
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a call. Only with outcome `ok` is there a parsed `reply`.
+
+    `calls` counts the attempts of this time: 0 when the cache answered.
+    """
+
+    outcome: str
+    detail: str
+    is_transient: bool
+    reply: Any = None
+    response_id: int | None = None
+    calls: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+
+
+def judge(call: Call, reply: Reply) -> tuple[str, str, BaseModel | None]:
+    """Outcome class, a sentence, and the parsed reply if it is one that counts."""
+    if reply.refusal:
+        return "refusal", f"the model refused: {reply.refusal[:300]}", None
+    if reply.finish_reason == "length":
+        return "truncated", f"cut off after {call.max_output_tokens} tokens", None
+    if reply.finish_reason == "content_filter":
+        return "content_filter", "the endpoint's content filter took the answer away", None
+    if reply.content is None:
+        return "unreadable", "the body holds no chat completion with content", None
+    return parse(call, reply.content)
+
+
+def parse(call: Call, content: str) -> tuple[str, str, BaseModel | None]:
+    """Like `judge`, for the text of a finished message."""
+    try:
+        parsed = call.prompt.reply.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return "schema_invalid", f"the answer breaks the schema at {where}: {first['msg']}", None
+    fault = call.check(parsed)
+    return ("schema_invalid", fault, None) if fault else (OK, "", parsed)

@@ -1,0 +1,54 @@
+"""Evidence: is the quote really in the document, and where?
+
+Compared are the letters: Unicode form, case, white space, quotation marks and invisible
+characters do not matter. Offsets count characters of the document's text as it is stored.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+_SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")
+_DOUBLE_QUOTES = dict.fromkeys("“”„‟″«»", '"')
+_MARKS = str.maketrans(_SINGLE_QUOTES | _DOUBLE_QUOTES)
+
+
+def document_text(title: str, body: str) -> str:
+    """The text that is shown to the LLM and that offsets refer to: title, empty line, body."""
+    return f"{title}\n\n{body}" if title else body
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Start and end of the first place in `text` that reads like `quote`; None if there is none."""
+    wanted, _ = _letters(quote)
+    wanted = wanted.strip()
+    if not wanted:
+        return None
+    letters, origins = _document_letters(text)
+    position = letters.find(wanted)
+    if position < 0:
+        return None
+    return origins[position], origins[position + len(wanted) - 1] + 1
+
+
+@lru_cache(maxsize=4)
+def _document_letters(text: str) -> tuple[str, list[int]]:
+    """Several quotes of one document are searched in a row."""
+    return _letters(text)
+
+
+def _letters(text: str) -> tuple[str, list[int]]:
+    """The comparable letters of a text, and for each one the index of its character."""
+    letters: list[str] = []
+    origins: list[int] = []
+    for index, character in enumerate(text):
+        if character.isspace():
+            if letters and letters[-1] != " ":
+                letters.append(" ")
+                origins.append(index)
+            continue
+        if unicodedata.category(character) in {"Cf", "Cc"}:
+            continue
+        for letter in unicodedata.normalize("NFKD", character.translate(_MARKS)).casefold():
+            letters.append(letter)
+            origins.append(index)
+    return "".join(letters), origins

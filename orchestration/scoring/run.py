@@ -1,0 +1,245 @@
+"""One scoring run from start to end: which work, in what order, and what is to be said about it.
+
+Used by the Dagster assets; knows nothing of Dagster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from orchestration.ingestion import work_items
+from orchestration.partitions import parse_partition_key
+from orchestration.resources.postgres import Connection
+from orchestration.scoring import briefs, checks, findings, ledger
+from orchestration.scoring.findings import Run
+from orchestration.scoring.generations import open_stream
+from orchestration.scoring.report import PairReport, RunReport
+from orchestration.scoring.status import status
+from orchestration.settings import IngestSettings, LlmSettings
+
+MAX_MENTIONS_PER_RUN = 5_000
+
+
+@dataclass(frozen=True)
+class PairSummary:
+    """A pair as it stands after the run, and what the run spent on it."""
+
+    documents: int
+    findings: int
+    verified: int
+    highest_level: int | None
+    brief: str | None
+    last_response_id: int | None
+    spent: PairReport
+
+    def findings_metadata(self) -> dict[str, Any]:
+        """The numbers that Dagster shows beside a materialization."""
+        cost = self.spent.cost_usd
+        call = self.last_response_id
+        return {
+            "documents": self.documents,
+            "findings": self.findings,
+            "verified_quotes": self.verified,
+            "highest_level": self.highest_level if self.highest_level is not None else "no signal",
+            "documents_scored_now": self.spent.documents,
+            "paid_calls": self.spent.calls,
+            "answers_from_cache": self.spent.from_cache,
+            "cost_usd": "unknown" if cost is None else float(cost),
+            "newest_call": f"supplier-risk call {call}" if call is not None else "none",
+        }
+
+
+@dataclass
+class ScoringResult:
+    """What a run leaves behind. `failures` says why a targeted pair is not finished."""
+
+    pairs: dict[str, PairSummary] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    violations: dict[str, list[str]] = field(default_factory=dict)
+    totals: dict[str, Any] = field(default_factory=dict)
+    outstanding: list[str] = field(default_factory=list)
+    findings: int = 0
+    unverified_quotes: int = 0
+
+
+def score(
+    connection: Connection,
+    llm: LlmSettings,
+    limits: IngestSettings,
+    run_id: str,
+    targets: Sequence[str] | None,
+) -> ScoringResult:
+    """Score what is pending; with `targets` (partition keys), what these pairs need and no more.
+
+    Raises EndpointRefuses when no call can succeed; claimed work is given back then.
+    """
+    ledger.close_abandoned(connection)
+    generation_id = open_stream(connection, llm.model)
+    run = Run(connection, llm, run_id, generation_id, limits.max_item_attempts)
+    report = RunReport()
+    result = ScoringResult()
+    if targets is None:
+        findings.score_pending(run, report, MAX_MENTIONS_PER_RUN)
+        briefs.write_pending(run, report)
+        touched = [key for key, pair in report.pairs.items() if pair.documents or not pair.failed]
+    else:
+        pairs = _observed(connection, targets, result)
+        _score_pairs(run, report, pairs)
+        result.failures |= _unfinished(run, list(pairs))
+        touched = [key for key in pairs if key not in result.failures]
+    result.pairs = _summaries(connection, touched, report)
+    result.violations = checks.violations(connection)
+    result.totals = status(connection)["totals"]
+    result.outstanding = _outstanding(connection)
+    result.findings, result.unverified_quotes = _quotes(connection)
+    return result
+
+
+def _observed(
+    connection: Connection, targets: Sequence[str], result: ScoringResult
+) -> dict[str, UUID]:
+    """Pair ids of the targets; a key that is no observed pair becomes a failure."""
+    rows = connection.execute(
+        "select partition_key, pair_id from risk.pairs where partition_key = any(%s)",
+        [list(targets)],
+    )
+    pairs = {row["partition_key"]: row["pair_id"] for row in rows}
+    for key in targets:
+        if key not in pairs:
+            result.failures[key] = _why_unknown(key)
+    return {key: pairs[key] for key in targets if key in pairs}
+
+
+def _why_unknown(key: str) -> str:
+    try:
+        parse_partition_key(key)
+    except ValueError as error:
+        return f"{error}; delete this partition"
+    return (
+        "no document mentions this supplier in this country; partitions are added when a document "
+        "does, so delete this one"
+    )
+
+
+def _score_pairs(run: Run, report: RunReport, pairs: dict[str, UUID]) -> None:
+    """Queue what the pairs lack in this generation, try again what is dead, then work on it."""
+    rows = run.connection.execute(
+        "select mentions.mention_id from risk.current_mentions as mentions"
+        " inner join risk.pairs using (supplier_id, country) where pairs.partition_key = any(%s)",
+        [list(pairs)],
+    )
+    mention_ids = [row["mention_id"] for row in rows]
+    pair_ids = list(pairs.values())
+    with run.connection.transaction():
+        work_items.enqueue(
+            run.connection, "mention", mention_ids, "findings", run.generation_id
+        )
+        work_items.reopen(
+            run.connection, mention_ids, "findings", run.generation_id, ("dead", "pending")
+        )
+        work_items.enqueue(run.connection, "pair", pair_ids, "briefs", run.generation_id)
+        work_items.reopen(
+            run.connection, pair_ids, "briefs", run.generation_id, ("dead", "done", "pending")
+        )
+    findings.score_pending(run, report, len(mention_ids), mention_ids)
+    briefs.write_pending(run, report, pair_ids)
+
+
+def _unfinished(run: Run, keys: Sequence[str]) -> dict[str, str]:
+    """Targeted pairs with work that is still open or dead, and the first reason."""
+    rows = run.connection.execute(
+        """
+        select
+            pairs.partition_key,
+            count(distinct items.item_id) as items,
+            min(coalesce(items.last_error_class || ': ' || items.last_error, items.state)) as reason
+        from risk.pairs
+        left join risk.current_mentions as mentions using (supplier_id, country)
+        inner join risk.work_items as items
+            on
+                items.generation_id = %s
+                and (
+                    (items.step = 'findings' and items.subject_id = mentions.mention_id)
+                    or (items.step = 'briefs' and items.subject_id = pairs.pair_id)
+                )
+        where pairs.partition_key = any(%s) and items.state <> 'done'
+        group by pairs.partition_key
+        """,
+        [run.generation_id, list(keys)],
+    )
+    return {row["partition_key"]: f"{row['items']} open: {row['reason']}" for row in rows}
+
+
+def _summaries(
+    connection: Connection, keys: Sequence[str], report: RunReport
+) -> dict[str, PairSummary]:
+    rows = connection.execute(
+        """
+        select
+            pairs.partition_key,
+            count(distinct mentions.mention_id) as documents,
+            count(findings.finding_id) filter (where findings.level > 0) as findings,
+            count(findings.finding_id) filter (
+                where findings.level > 0 and findings.quote_verified
+            ) as verified,
+            max(findings.level) filter (where findings.quote_verified) as highest_level,
+            max(assessments.response_id) as last_response_id,
+            (
+                select briefs.text from risk.briefs
+                where briefs.supplier_id = pairs.supplier_id and briefs.country = pairs.country
+                order by briefs.brief_id desc
+                limit 1
+            ) as brief
+        from risk.pairs
+        left join risk.current_mentions as mentions using (supplier_id, country)
+        left join risk.current_assessments as assessments using (mention_id)
+        left join risk.findings using (assessment_id)
+        where pairs.partition_key = any(%s)
+        group by pairs.supplier_id, pairs.country, pairs.partition_key
+        """,
+        [list(keys)],
+    )
+    found = {row.pop("partition_key"): row for row in rows}
+    summaries = {}
+    for key in keys:
+        row = found[key]
+        brief = row["brief"] if row["verified"] else None
+        summaries[key] = PairSummary(**{**row, "brief": brief}, spent=report.pair(key))
+    return summaries
+
+
+def _outstanding(connection: Connection) -> list[str]:
+    """One line for each reason that keeps messages from being scored, the most frequent first."""
+    rows = connection.execute(
+        """
+        select reason, count(*) as items from (
+            select 'dead: ' || coalesce(last_error_class, 'unknown') as reason
+            from risk.work_items where state = 'dead'
+            union all
+            select 'pending after ' || last_error_class from risk.work_items
+            where state in ('pending', 'claimed') and last_error_class is not null
+            union all
+            select 'rejected: ' || reason from ingest.rejections where state = 'open'
+        ) as reasons
+        group by reason
+        order by items desc, reason
+        limit 20
+        """
+    )
+    return [f"{row['items']} {row['reason']}" for row in rows]
+
+
+def _quotes(connection: Connection) -> tuple[int, int]:
+    row = connection.execute(
+        """
+        select count(*) as findings, count(*) filter (where not findings.quote_verified) as bad
+        from risk.current_assessments
+        inner join risk.findings using (assessment_id)
+        where findings.level > 0
+        """
+    ).fetchone()
+    assert row is not None
+    return row["findings"], row["bad"]
+
+

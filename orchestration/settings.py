@@ -1,0 +1,125 @@
+"""The only reader of the environment: one class for each door to the outside.
+
+Values come from the environment, then from `stack.env`, which the local stack keeps in the state
+folder. No default is a secret; nothing here is ever logged.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.errors import SettingsError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STATE_VARIABLE = "SUPPLIER_RISK_STATE"
+
+
+def state_folder() -> Path:
+    """The git-ignored folder that holds all the local stack keeps (SUPPLIER_RISK_STATE)."""
+    return Path(os.environ.get(STATE_VARIABLE) or REPOSITORY / ".state").resolve()
+
+
+def environment() -> dict[str, str]:
+    """A copy of this process's environment, for the processes that the local stack starts."""
+    return dict(os.environ)
+
+
+class Section(BaseSettings):
+    """Settings of one door, read from the environment at every `load`."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the settings now. Raises SettingsError naming each variable that is wrong."""
+        env_file: dict[str, Any] = {"_env_file": state_folder() / "stack.env"}
+        try:
+            return cls(**env_file)
+        except ValidationError as error:
+            raise SettingsError(cls._explain(error)) from None
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        prefix = cls.model_config.get("env_prefix", "")
+        lines = []
+        for item in error.errors(include_input=False):
+            name = f"{prefix}{item['loc'][0]}".upper()
+            what = "is not set" if item["type"] == "missing" else f"is wrong: {item['msg']}"
+            lines.append(f"{name} {what}")
+        return (
+            "; ".join(lines) + ". Start the local stack with `supplier-risk local up`, "
+            "or set it in the environment (docs/operations.md lists every setting)."
+        )
+
+
+class PostgresSettings(Section):
+    """Where PostgreSQL listens and the password of each role (docs/architecture.md, roles)."""
+
+    model_config = SettingsConfigDict(env_prefix="postgres_")
+
+    host: str
+    port: int = 5432
+    database: str = "supplier_risk"
+    migrator_password: SecretStr
+    pipeline_password: SecretStr
+    transformer_password: SecretStr
+    bi_reader_password: SecretStr
+
+
+class PubsubSettings(Section):
+    """Topic and subscription; with `emulator_host` set, Google's emulator instead of Google."""
+
+    model_config = SettingsConfigDict(env_prefix="pubsub_")
+
+    project_id: str
+    topic: str = "supplier-news"
+    subscription: str = "supplier-news-ingest"
+    emulator_host: str | None = None
+
+
+class LlmSettings(Section):
+    """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts."""
+
+    model_config = SettingsConfigDict(env_prefix="llm_")
+
+    base_url: str
+    api_key: SecretStr
+    model: str
+    concurrency: int = Field(16, ge=1, le=512)
+    timeout_seconds: float = Field(60.0, gt=0)
+    max_attempts: int = Field(4, ge=1, le=20)
+    max_output_tokens: int = Field(4096, ge=64)
+    input_usd_per_million: float | None = Field(None, ge=0)
+    output_usd_per_million: float | None = Field(None, ge=0)
+
+
+class IngestSettings(Section):
+    """Bounds on what is pulled, landed and tried again."""
+
+    model_config = SettingsConfigDict(env_prefix="ingest_")
+
+    max_document_bytes: int = Field(1_000_000, ge=1_000, le=9_000_000)
+    tick_seconds: float = Field(20.0, gt=0, le=30)
+    max_item_attempts: int = Field(3, ge=1)
+    suppliers_csv: Path = REPOSITORY / "data" / "suppliers.csv"
+
+
+class LocalSettings(Section):
+    """What the user may bring to the local stack instead of its own parts.
+
+    Read from the environment alone: `stack.env` is what the stack itself writes.
+    """
+
+    pubsub_emulator_jar: Path | None = None
+    pubsub_emulator_host: str | None = None
+    llm_base_url: str | None = None
+    llm_api_key: SecretStr | None = None
+    llm_model: str | None = None
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the settings now."""
+        return cls()

@@ -1,0 +1,128 @@
+"""What a person sees in the terminal: tables and panels. No queries, no decisions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+BAND_STYLES = {
+    "critical": "bold white on red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "green",
+    "no signal": "dim",
+}
+_STATES = (
+    "received",
+    "scored",
+    "no_supplier",
+    "irrelevant",
+    "duplicate",
+    "superseded",
+    "rejected",
+    "pending",
+    "dead",
+    "gap",
+)
+
+
+def money(usd: float | None) -> str:
+    """Dollars, or that the price is unknown."""
+    return "unknown" if usd is None else f"${usd:,.4f}"
+
+
+def status_table(status: Mapping[str, Any]) -> Table:
+    """Totals and batches, a column for each."""
+    table = Table(title="Messages received", title_justify="left")
+    table.add_column("")
+    table.add_column("all", justify="right", style="bold")
+    for batch in status["batches"]:
+        table.add_column(batch["batch_id"] or "(no batch)", justify="right", overflow="fold")
+    columns = [status["totals"], *status["batches"]]
+    for state in _STATES:
+        style = "red" if state in {"dead", "rejected", "gap"} else None
+        counts = [f"{column[state]:,}" if column[state] else "-" for column in columns]
+        table.add_row(state.replace("_", " "), *counts, style=style)
+    ages = [f"{column['pending_age_seconds']:,} s" for column in columns]
+    table.add_row("oldest pending", *ages)
+    table.add_section()
+    table.add_row("calls", *[f"{column['calls']:,}" for column in columns])
+    tokens = [f"{column['input_tokens'] + column['output_tokens']:,}" for column in columns]
+    table.add_row("tokens", *tokens)
+    table.add_row("cost", *[money(column["cost_usd"]) for column in columns])
+    return table
+
+
+def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The riskiest pairs, each with its evidence."""
+    table = Table(
+        title="Riskiest suppliers by country (100 = highest risk)",
+        title_justify="left",
+        show_lines=True,
+        expand=True,
+    )
+    table.add_column("supplier @ country", overflow="fold", ratio=3)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("band", no_wrap=True)
+    table.add_column("top dimension", overflow="fold", ratio=2)
+    table.add_column("keywords", overflow="fold", ratio=3)
+    table.add_column("evidence", overflow="fold", ratio=7)
+    for row in rows:
+        evidence = Text.assemble(f"“{row['quote']}”", (f"  {row['publisher']}", "dim"))
+        table.add_row(
+            Text.assemble((row["supplier_name"], "bold"), f" @ {row['country']}"),
+            str(row["score"]),
+            Text(row["band"], style=BAND_STYLES[row["band"]]),
+            (row["top_dimension"] or "").replace("_", " "),
+            Text(row["keywords"] or ""),
+            evidence,
+        )
+    return table
+
+
+def parts_table(parts: Sequence[tuple[str, str, int]]) -> Table:
+    """The parts of the local stack: name, address, process id."""
+    table = Table(title="Local stack", title_justify="left")
+    for heading in ("part", "address", "pid"):
+        table.add_column(heading)
+    for name, address, pid in parts:
+        table.add_row(name, address, str(pid))
+    return table
+
+
+def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """One call: what it was, what was sent, what came back, each attempt."""
+    head = (
+        f"answer {call['response_id']}  {call['step']}  outcome {call['outcome']}\n"
+        f"model {call['model']}  prompt {call['prompt_version']}\n"
+        f"parameters {call['parameters']}\ncache key {call['cache_key']}"
+    )
+    yield Panel(Text(head), title="call", title_align="left")
+    for message in call["messages"]:
+        yield Panel(Text(message["content"]), title=message["role"], title_align="left")
+    answer = Syntax(call["answer"] or "(no text)", "json", word_wrap=True)
+    yield Panel(answer, title="answer", title_align="left")
+    attempts = Table(title="attempts", title_justify="left")
+    columns = (
+        "attempt_id",
+        "started_at",
+        "outcome",
+        "http_status",
+        "latency_ms",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "run_id",
+        "error",
+    )
+    for column in columns:
+        attempts.add_column(column.replace("_", " "), overflow="fold")
+    for attempt in call["attempts"]:
+        attempts.add_row(
+            *[Text("" if attempt[column] is None else str(attempt[column])) for column in columns]
+        )
+    yield attempts

@@ -1,1 +1,1 @@
-"""Supplier Risk: supplier news over Pub/Sub, read by an LLM, scored by dbt, conducted by Dagster."""
+"""Supplier Risk: news over Pub/Sub, read by an LLM, scored by dbt, conducted by Dagster."""

@@ -1,4 +1,7 @@
-"""`supplier-risk ...`: thin over the functions that the jobs call. Exit code 2: wrong use; 1: failure."""
+"""`supplier-risk ...`: thin over the functions that the jobs call.
+
+Exit code 2 means wrong use, 1 failure.
+"""
 
 import json
 import sys
@@ -40,7 +43,9 @@ def publish(
     ] = "",
     redate: Annotated[
         int | None,
-        typer.Option(min=1, help="Map the dates, in order, into the last so many days.", metavar="DAYS"),
+        typer.Option(
+            min=1, help="Map the dates, in order, into the last so many days.", metavar="DAYS"
+        ),
     ] = None,
 ) -> None:
     """Publish documents to the topic; what is no document is reported and left out."""
@@ -168,7 +173,7 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except psycopg.OperationalError as error:
         err.print(
-            f"Error: PostgreSQL cannot be reached: {error}Is the stack up? `supplier-risk local up`",
+            f"Error: PostgreSQL cannot be reached: {error}Is it up? `supplier-risk local status`",
             style="red",
             markup=False,
         )

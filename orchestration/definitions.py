@@ -22,8 +22,8 @@ def build_definitions() -> dg.Definitions:
             scoring.risk_findings_and_briefs,
             transformation.dbt_models,
         ],
-        jobs=[scoring.score_pending],
-        sensors=[ingestion.supplier_news_sensor, transformation.marts_refresh],
+        jobs=[scoring.score_pending, transformation.refresh_marts],
+        sensors=[ingestion.supplier_news_sensor, transformation.marts_refresh_sensor],
         resources={
             "postgres": Postgres(),
             "pubsub": Pubsub(),
@@ -32,7 +32,7 @@ def build_definitions() -> dg.Definitions:
         },
         executor=dg.in_process_executor,
     )
-    for name in (job_names.SCORE_PENDING,):
+    for name in (job_names.SCORE_PENDING, job_names.REFRESH_MARTS):
         definitions.resolve_job_def(name)
     return definitions
 

@@ -1,3 +1,4 @@
-"""Names by which sensors and commands ask for Dagster jobs. definitions.py asserts that they exist."""
+"""Names by which sensors and commands ask for Dagster jobs; definitions.py asserts them."""
 
 SCORE_PENDING = "score_pending"
+REFRESH_MARTS = "refresh_marts"

@@ -4,7 +4,8 @@ import re
 
 import dagster as dg
 
-SUPPLIER_COUNTRY = dg.DynamicPartitionsDefinition(name="supplier_country")
+PARTITIONS_NAME = "supplier_country"
+SUPPLIER_COUNTRY = dg.DynamicPartitionsDefinition(name=PARTITIONS_NAME)
 
 _KEY = re.compile(r"(?P<supplier>[a-z0-9][a-z0-9-]{0,62})@(?P<country>[A-Z]{2})")
 

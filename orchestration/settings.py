@@ -6,7 +6,7 @@ folder. No default is a secret; nothing here is ever logged.
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -81,7 +81,10 @@ class PubsubSettings(Section):
 
 
 class LlmSettings(Section):
-    """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts."""
+    """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts.
+
+    `parameters` (JSON) go into each request, such as {"temperature": 0} where a model takes it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="llm_")
 
@@ -92,6 +95,8 @@ class LlmSettings(Section):
     timeout_seconds: float = Field(60.0, gt=0)
     max_attempts: int = Field(4, ge=1, le=20)
     max_output_tokens: int = Field(4096, ge=64)
+    token_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    parameters: dict[str, Any] = Field(default_factory=dict)
     input_usd_per_million: float | None = Field(None, ge=0)
     output_usd_per_million: float | None = Field(None, ge=0)
 

@@ -57,7 +57,8 @@ suppliers = dg.AssetSpec(
 )
 def supplier_news_sensor(
     context: dg.SensorEvaluationContext, pubsub: Pubsub, postgres: Postgres
-) -> dg.SensorResult | dg.SkipReason:
+) -> dg.SensorResult:
+    """Land what waits on the subscription, then see whether a run is wanted."""
     settings = IngestSettings.load()
     with pubsub.open() as broker, postgres.connect("supplier_news_sensor") as connection:
         try:
@@ -97,5 +98,7 @@ def _obstacle(instance: dg.DagsterInstance) -> str | None:
     rested = datetime.now(UTC) - _REST_AFTER_FAILURE
     recent = instance.get_runs(dg.RunsFilter(job_name=SCORE_PENDING, updated_after=rested), limit=1)
     if recent and recent[0].status == dg.DagsterRunStatus.FAILURE:
-        return f"the last scoring run failed; the next follows {_REST_AFTER_FAILURE.seconds} s later"
+        return (
+            f"the last scoring run failed; the next follows {_REST_AFTER_FAILURE.seconds} s later"
+        )
     return None

@@ -59,9 +59,7 @@ def land_from(
     return counts
 
 
-def _load_known(
-    connection: Connection, subscription: str, batch: Sequence[Delivery]
-) -> Known:
+def _load_known(connection: Connection, subscription: str, batch: Sequence[Delivery]) -> Known:
     messages = connection.execute(
         "select message_id, data_sha256 from ingest.messages"
         " where subscription = %s and message_id = any(%s)",

@@ -172,7 +172,9 @@ def validate_document(content: object) -> Document:
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         detail = f"{field}: {message}" if field else message
-        unstorable = "U+0000" in detail or "surrogate" in detail or first["type"] == "string_unicode"
+        unstorable = (
+            "U+0000" in detail or "surrogate" in detail or first["type"] == "string_unicode"
+        )
         raise Rejected("invalid_text" if unstorable else "invalid_field", detail) from None
 
 

@@ -92,7 +92,8 @@ def _read_csv(path: Path) -> Iterator[Record]:
         for chunk in chunks:
             for row in chunk.to_dict("records"):
                 row_number += 1
-                yield Record(f"{path.name}, row {row_number}", _parse_row(row))
+                fields = {str(column): str(cell) for column, cell in row.items()}
+                yield Record(f"{path.name}, row {row_number}", _parse_row(fields))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
 
@@ -116,7 +117,12 @@ def _read_text_file(path: Path, root: Path) -> Record:
     place = str(path.relative_to(root))
     try:
         title, text = _title_and_text(path)
-        fields = {"external_id": place, "source": root.name or "files", "title": title, "text": text}
+        fields = {
+            "external_id": place,
+            "source": root.name or "files",
+            "title": title,
+            "text": text,
+        }
         return Record(place, validate_document(fields))
     except (UnicodeDecodeError, PyPdfError, OSError) as error:
         return Record(place, Rejected("invalid_text", f"cannot be read: {error}"))

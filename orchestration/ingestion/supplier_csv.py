@@ -71,9 +71,7 @@ def _number(row: dict[str, str], column: str, kind: Callable[[str], Number]) -> 
     try:
         return kind(row[column])
     except (ValueError, InvalidOperation):
-        raise ValueError(
-            f"{column} {row[column]!r} of {row['supplier_id']} is no number"
-        ) from None
+        raise ValueError(f"{column} {row[column]!r} of {row['supplier_id']} is no number") from None
 
 
 def _repeated(suppliers: Sequence[Supplier]) -> list[str]:

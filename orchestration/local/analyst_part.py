@@ -1,9 +1,9 @@
 """The offline analyst as a part of the stack: its process, its settings, whether it answers."""
 
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import requests
 
 from orchestration.local.analyst import MODEL
 from orchestration.local.processes import Part
@@ -29,7 +29,6 @@ def environment(port: int) -> dict[str, str]:
 def is_ready(port: int) -> bool:
     """Whether the analyst lists its model."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        return requests.get(f"http://127.0.0.1:{port}/v1/models", timeout=2).ok
+    except requests.RequestException:
         return False

@@ -39,9 +39,11 @@ _DOWN_SECONDS = 90.0
 
 @local.command()
 def up(
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all is ready.")
+    ] = False,
 ) -> None:
-    """Start PostgreSQL, the Pub/Sub emulator, the offline analyst and Dagster; Ctrl-C stops them."""
+    """Start PostgreSQL, Pub/Sub emulator, offline analyst and Dagster; Ctrl-C stops them."""
     state = State(state_folder())
     running = state.read_stack()
     if running and running.is_alive:
@@ -84,7 +86,9 @@ def local_status(
     is_up = running is not None and running.is_alive
     if as_json:
         parts = {part.name: part.address for part in running.parts} if running and is_up else {}
-        print(json.dumps({"running": is_up, "ready": bool(running and running.ready), "parts": parts}))
+        print(
+            json.dumps({"running": is_up, "ready": bool(running and running.ready), "parts": parts})
+        )
     elif running and is_up:
         _show(running)
     else:
@@ -130,7 +134,7 @@ def demo() -> None:
         out.print("Using the stack that already runs; it will keep running.")
         demonstration.run(out, running)
     else:
-        run_stack(state, until=lambda stack: _demonstrate(state))
+        run_stack(state, until=lambda stack: demonstration.run(out, stack.started()))
 
 
 def run_stack(state: State, until: Callable[[Stack], None]) -> None:
@@ -154,17 +158,9 @@ def run_stack(state: State, until: Callable[[Stack], None]) -> None:
 
 
 def _watch(stack: Stack) -> None:
-    running = stack.state.read_stack()
-    assert running is not None
-    _show(running)
+    _show(stack.started())
     out.print("Ctrl-C stops the stack.", style="dim")
     stack.watch()
-
-
-def _demonstrate(state: State) -> None:
-    running = state.read_stack()
-    assert running is not None
-    demonstration.run(out, running)
 
 
 def _sweep(state: State) -> None:
@@ -219,9 +215,7 @@ def _start_detached(state: State) -> None:
     out.print("Stop it with `make down` (supplier-risk local down).", style="dim")
 
 
-def _wait_until_ready(
-    state: State, process: "subprocess.Popen[bytes]", log: Path
-) -> StackFile:
+def _wait_until_ready(state: State, process: "subprocess.Popen[bytes]", log: Path) -> StackFile:
     with out.status("starting the local stack") as spinner:
         while process.poll() is None:
             running = state.read_stack()
@@ -240,7 +234,7 @@ def _show(running: StackFile) -> None:
     out.print(f"Dagster UI: {running.address('webserver')}", markup=False)
     if any(part.name == "analyst" for part in running.parts):
         out.print(
-            "The offline analyst answers: an open word list, a stand-in for a model. Set LLM_BASE_URL, "
-            "LLM_API_KEY and LLM_MODEL to use a real one.",
+            "The offline analyst answers: an open word list, a stand-in for a model. "
+            "Set LLM_BASE_URL, LLM_API_KEY and LLM_MODEL to use a real one.",
             markup=False,
         )

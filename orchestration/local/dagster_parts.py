@@ -3,13 +3,12 @@
 import json
 import shutil
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
+import requests
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from orchestration.local.processes import Part
@@ -91,16 +90,10 @@ def unfinished_runs(port: int) -> int:
 
 def graphql(port: int, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Ask the webserver. Raises OSError when it does not answer, RuntimeError on a bad query."""
-    body = json.dumps({"query": query, "variables": variables or {}}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise RuntimeError(f"Dagster refused the query: {error.read()!r}") from error
-    if answer.get("errors"):
-        raise RuntimeError(f"Dagster could not answer: {answer['errors']}")
+    url = f"http://127.0.0.1:{port}/graphql"
+    response = requests.post(url, json={"query": query, "variables": variables or {}}, timeout=10)
+    answer = response.json()
+    if response.status_code != 200 or answer.get("errors"):
+        raise RuntimeError(f"Dagster could not answer: {answer}")
     data: dict[str, Any] = answer["data"]
     return data

@@ -16,7 +16,7 @@ from orchestration.ingestion.publisher import new_batch_id
 from orchestration.local.analyst import MODEL
 from orchestration.local.dagster_parts import unfinished_runs
 from orchestration.local.state import StackFile
-from orchestration.resources.postgres import Connection, connect
+from orchestration.resources.postgres import Connection, connect, one
 from orchestration.scoring.status import status
 from orchestration.settings import REPOSITORY, LlmSettings, PostgresSettings, environment
 
@@ -52,7 +52,7 @@ def _wait_until_quiet(
     deadline = time.monotonic() + PATIENCE_SECONDS
     with out.status("waiting for the sensor") as spinner:
         while time.monotonic() < deadline:
-            batch = next((b for b in status(connection)["batches"] if b["batch_id"] == batch_id), None)
+            batch = _batch(connection, batch_id)
             received = batch["received"] if batch else 0
             if batch is None or received < documents or batch["pending"]:
                 done = received - batch["pending"] if batch else 0
@@ -63,17 +63,23 @@ def _wait_until_quiet(
                 return
             time.sleep(0.5)
     raise StackError(
-        f"After {PATIENCE_SECONDS} s the batch {batch_id} is not in the marts; `supplier-risk status` "
-        "and `supplier-risk local logs` say where it is."
+        f"After {PATIENCE_SECONDS} s the batch {batch_id} is not in the marts; "
+        "`supplier-risk status` and `supplier-risk local logs` say where it is."
     )
+
+
+def _batch(connection: Connection, batch_id: str) -> dict[str, Any] | None:
+    batches = status(connection)["batches"]
+    return next((batch for batch in batches if batch["batch_id"] == batch_id), None)
 
 
 def _marts_are_fresh(connection: Connection, batch_id: str, received: int) -> bool:
     """Whether dbt has built every mart from what is current now."""
-    marts = connection.execute("select to_regclass('marts.supplier_risk_current') as name").fetchone()
-    if marts is None or marts["name"] is None:
+    marts = one(connection, "select to_regclass('marts.supplier_risk_current') as name")
+    if marts["name"] is None:
         return False
-    row = connection.execute(
+    row = one(
+        connection,
         """
         select
             (
@@ -88,8 +94,7 @@ def _marts_are_fresh(connection: Connection, batch_id: str, received: int) -> bo
             ) as findings
         """,
         [batch_id],
-    ).fetchone()
-    assert row is not None
+    )
     return bool(row["received"] == received and row["evidence"] == row["findings"])
 
 
@@ -109,7 +114,9 @@ def _show(
         f"Reconciliation: {batch['received']:,} received = {states}; gap {batch['gap']}.",
         markup=False,
     )
-    stand_in = " (the offline analyst: a word list, a stand-in for a model)" if model == MODEL else ""
+    stand_in = (
+        " (the offline analyst: a word list, a stand-in for a model)" if model == MODEL else ""
+    )
     calls = found["totals"]["calls"]
     out.print(
         f"Model: {model}{stand_in}. Calls: {calls:,} in all, {calls - calls_before:,} of them now; "
@@ -124,7 +131,7 @@ def _show(
 
 
 def _riskiest(connection: Connection) -> list[dict[str, Any]]:
-    rows = connection.execute(
+    return connection.execute(
         """
         select
             risks.supplier_name, risks.country, risks.score, risks.band, risks.top_dimension,
@@ -147,6 +154,3 @@ def _riskiest(connection: Connection) -> list[dict[str, Any]]:
         """,
         [_ROWS],
     ).fetchall()
-    return rows
-
-

@@ -49,7 +49,7 @@ class Cluster:
             password_file.write(self.superuser_password)
             password_file.flush()
             _give_away(Path(password_file.name))
-            command = [self._binary("initdb"), "-D", self.data, "-U", SUPERUSER]
+            command: list[str | Path] = [self._binary("initdb"), "-D", self.data, "-U", SUPERUSER]
             command += ["-A", "scram-sha-256", "--pwfile", password_file.name]
             command += ["-E", "UTF8", "--no-locale", "--no-instructions"]
             done = subprocess.run(command, capture_output=True, text=True, **_drop_privileges())
@@ -123,7 +123,9 @@ def create_database(connection: psycopg.Connection[Any], name: str, owner: str) 
                 sql.Identifier(name), sql.Identifier(owner)
             )
         )
-    connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+    connection.execute(
+        sql.SQL("revoke all on database {} from public").format(sql.Identifier(name))
+    )
 
 
 def remove_cluster(state: Path) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -51,7 +52,7 @@ class StopOrder:
 
 def start(part: Part, stack_id: str) -> psutil.Popen:
     """Start a part in a session of its own, output appended to its log file."""
-    drop = {}
+    drop: dict[str, Any] = {}
     if part.unprivileged and os.geteuid() == 0:
         account = pwd.getpwnam(UNPRIVILEGED)
         drop = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
@@ -135,7 +136,7 @@ def start_guardian(stack_id: str, stack_file: Path) -> subprocess.Popen[bytes]:
 
 
 def guard(stack_id: str, stack_file: Path) -> None:
-    """Wait for the end of standard input, then stop what the stack file lists, last started first."""
+    """Wait for the end of standard input, then stop what the stack file lists, the last first."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     sys.stdin.read()

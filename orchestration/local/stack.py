@@ -84,6 +84,13 @@ class Stack:
         self.is_ready = True
         self._write_stack(ready=True)
 
+    def started(self) -> StackFile:
+        """What runs, as other processes see it."""
+        running = self.state.read_stack()
+        if running is None:
+            raise StackError("The stack was stopped by another process.")
+        return running
+
     def watch(self) -> None:
         """Restart what ends by itself, until `stopping` is set."""
         while not self.stopping.wait(0.3):
@@ -273,9 +280,7 @@ class Stack:
     def _write_stack(self, ready: bool) -> None:
         own = psutil.Process(os.getpid())
         parts = tuple(Running(c.part.name, c.address, _stop_order(c)) for c in self.children)
-        self.state.write_stack(
-            StackFile(self.stack_id, own.pid, own.create_time(), ready, parts)
-        )
+        self.state.write_stack(StackFile(self.stack_id, own.pid, own.create_time(), ready, parts))
 
 
 def _stop_order(child: Child) -> StopOrder:
@@ -289,4 +294,3 @@ def catch_stop_signals(stack: Stack) -> None:
     """SIGINT and SIGTERM end `watch` and a start under way; a second one changes nothing."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.stopping.set())
-

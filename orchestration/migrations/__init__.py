@@ -4,6 +4,7 @@ A new change is a new pair of files: `sql/NNNN_name.sql` and `versions/NNNN_name
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 from alembic import command
@@ -34,12 +35,11 @@ def upgrade(settings: PostgresSettings) -> None:
         command.upgrade(config, "head")
         connection.commit()
         driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        _set_passwords(driver, settings)
+        _set_passwords(cast("psycopg.Connection[Any]", driver), settings)
     engine.dispose()
 
 
-def _set_passwords(connection: psycopg.Connection, settings: PostgresSettings) -> None:
+def _set_passwords(connection: psycopg.Connection[Any], settings: PostgresSettings) -> None:
     passwords = {
         "pipeline": settings.pipeline_password,
         "transformer": settings.transformer_password,

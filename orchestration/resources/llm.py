@@ -80,10 +80,11 @@ class Llm:
 
         Raises CallFailed for this request, EndpointRefuses when none can succeed.
         """
+        messages: Any = request.messages
         try:
             response = await self._client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=[dict(message) for message in request.messages],  # type: ignore[misc]
+                messages=messages,
                 response_format={
                     "type": "json_schema",
                     "json_schema": {

@@ -1,8 +1,8 @@
 """The door to PostgreSQL: one connection of one role. SQL belongs to the rooms that use it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, LiteralString, TypeAlias
 
 import dagster as dg
 import psycopg
@@ -35,8 +35,16 @@ def connect(settings: PostgresSettings, application: str) -> Iterator[Connection
         yield connection
 
 
+def one(connection: Connection, query: LiteralString, parameters: Sequence[Any] = ()) -> DictRow:
+    """The row of a query that has exactly one by its nature, such as a count."""
+    row = connection.execute(query, parameters).fetchone()
+    if row is None:
+        raise LookupError(f"no row where one must be: {query[:80]}")
+    return row
+
+
 def set_password(connection: psycopg.Connection[Any], role: str, password: str) -> None:
-    """Give a role its password; only the SCRAM verifier is sent, so no log can hold the password."""
+    """Give a role its password. Only the SCRAM verifier is sent: no log can hold the password."""
     verifier = connection.pgconn.encrypt_password(
         password.encode(), role.encode(), b"scram-sha-256"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -55,7 +56,10 @@ class GooglePubsub:
         """See Broker. Raises BrokerError naming the subscription."""
         try:
             response = self._subscriber.pull(
-                subscription=self.subscription, max_messages=max_messages, timeout=timeout, retry=None
+                subscription=self.subscription,
+                max_messages=max_messages,
+                timeout=timeout,
+                retry=None,
             )
         except google_errors.DeadlineExceeded:
             return []
@@ -119,11 +123,9 @@ class GooglePubsub:
 
     def create_topic_and_subscription(self) -> None:
         """Create what is missing: the topic, and a subscription that keeps order."""
-        try:
+        with suppress(google_errors.AlreadyExists):
             self._publisher.create_topic(name=self.topic, timeout=_CALL_SECONDS)
-        except google_errors.AlreadyExists:
-            pass
-        try:
+        with suppress(google_errors.AlreadyExists):
             self._subscriber.create_subscription(
                 request={
                     "name": self.subscription,
@@ -133,8 +135,6 @@ class GooglePubsub:
                 },
                 timeout=_CALL_SECONDS,
             )
-        except google_errors.AlreadyExists:
-            pass
 
     @cached_property
     def _publisher(self) -> Any:

@@ -1,1 +1,1 @@
-"""From documents to findings: who is named, what the LLM says about it, and the proof in the text."""
+"""From documents to findings: who is named, what the LLM says of it, the proof in the text."""

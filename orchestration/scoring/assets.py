@@ -9,7 +9,7 @@ import dagster as dg
 
 from orchestration.ingestion.assets import DOCUMENTS
 from orchestration.job_names import SCORE_PENDING
-from orchestration.partitions import SUPPLIER_COUNTRY
+from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.llm import LlmEndpoint
 from orchestration.resources.postgres import Postgres
 from orchestration.scoring import mentions, prompts
@@ -27,11 +27,11 @@ BRIEFS = dg.AssetKey("risk_briefs")
     deps=[DOCUMENTS],
     group_name="scoring",
     kinds={"postgres"},
-    description="risk.mentions: which suppliers each document names, and in which countries.",
 )
 def supplier_mentions(
     context: dg.AssetExecutionContext, postgres: Postgres, llm: LlmEndpoint
 ) -> dg.MaterializeResult[None]:
+    """risk.mentions: which suppliers each document names, and in which countries."""
     limits = IngestSettings.load()
     with postgres.connect(f"supplier_mentions {context.run_id}") as connection:
         generation_id = open_stream(connection, llm.settings().model)
@@ -89,6 +89,7 @@ def supplier_mentions(
 def risk_findings_and_briefs(
     context: dg.AssetExecutionContext, postgres: Postgres, llm: LlmEndpoint
 ) -> Iterator[dg.AssetCheckResult]:
+    """Ask the LLM about each mention that waits, then write the briefs of the touched pairs."""
     targets = _targets(context)
     with postgres.connect(f"risk_findings {context.run_id}") as connection:
         result = score(connection, llm.settings(), IngestSettings.load(), context.run_id, targets)
@@ -118,11 +119,10 @@ def _targets(context: dg.AssetExecutionContext) -> Sequence[str] | None:
 
 def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
     """Every observed pair is a partition before any event speaks of it."""
-    assert SUPPLIER_COUNTRY.name is not None
-    known = set(instance.get_dynamic_partitions(SUPPLIER_COUNTRY.name))
+    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
     missing = [key for key in keys if key not in known]
     if missing:
-        instance.add_dynamic_partitions(SUPPLIER_COUNTRY.name, missing)
+        instance.add_dynamic_partitions(PARTITIONS_NAME, missing)
 
 
 def _log_materializations(
@@ -142,7 +142,8 @@ def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:
         asset_key=FINDINGS,
         check_name="reconciliation",
         passed=not result.violations,
-        description="; ".join(f"{name}: {rows}" for name, rows in result.violations.items()) or None,
+        description="; ".join(f"{name}: {rows}" for name, rows in result.violations.items())
+        or None,
         metadata={state: count for state, count in result.totals.items() if count is not None},
     )
     open_states = {state: result.totals[state] for state in ("pending", "dead", "rejected")}

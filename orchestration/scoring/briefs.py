@@ -53,8 +53,7 @@ class _Subject:
             self.item.item_id,
             prompts.RISK_BRIEFS,
             places,
-            run.llm.model,
-            run.llm.max_output_tokens,
+            run.llm,
             self._fault,
         )
 

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from orchestration.resources.llm import Reply, Request
 from orchestration.scoring.prompts import Prompt
+from orchestration.settings import LlmSettings
 
 OK = "ok"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A rendered prompt for one model, asked for the sake of one work item.
+    """A rendered prompt for the model of `llm`, asked for the sake of one work item.
 
     `check` may find fault with a reply that fits the schema.
     """
@@ -26,9 +27,8 @@ class Call:
     item_id: int
     prompt: Prompt
     places: Mapping[str, str]
-    model: str
-    max_output_tokens: int
-    check: Callable[[Any], str | None] = lambda reply: None
+    llm: LlmSettings
+    check: Callable[[Any], str | None] | None = None
 
     @cached_property
     def request(self) -> Request:
@@ -37,7 +37,10 @@ class Call:
             messages=self.prompt.render(self.places),
             schema_name=self.prompt.step,
             schema=self.prompt.schema,
-            parameters={"temperature": 0, "seed": 0, "max_tokens": self.max_output_tokens},
+            parameters={
+                **self.llm.parameters,
+                self.llm.token_limit_field: self.llm.max_output_tokens,
+            },
         )
 
     @cached_property
@@ -46,7 +49,7 @@ class Call:
         parts = [
             self.prompt.step,
             self.request.messages,
-            self.model,
+            self.llm.model,
             self.request.parameters,
             self.request.schema,
         ]
@@ -74,7 +77,7 @@ def judge(call: Call, reply: Reply) -> tuple[str, str, BaseModel | None]:
     if reply.refusal:
         return "refusal", f"the model refused: {reply.refusal[:300]}", None
     if reply.finish_reason == "length":
-        return "truncated", f"cut off after {call.max_output_tokens} tokens", None
+        return "truncated", f"cut off after {call.llm.max_output_tokens} tokens", None
     if reply.finish_reason == "content_filter":
         return "content_filter", "the endpoint's content filter took the answer away", None
     if reply.content is None:
@@ -90,5 +93,5 @@ def parse(call: Call, content: str) -> tuple[str, str, BaseModel | None]:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return "schema_invalid", f"the answer breaks the schema at {where}: {first['msg']}", None
-    fault = call.check(parsed)
+    fault = call.check(parsed) if call.check else None
     return ("schema_invalid", fault, None) if fault else (OK, "", parsed)

@@ -16,7 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from orchestration.resources.llm import CallFailed, EndpointRefuses, Llm, Reply, open_llm
+from orchestration.resources.llm import CallFailed, EndpointRefuses, Llm, open_llm
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
 from orchestration.scoring.calls import Answer, Call, judge, parse
@@ -174,9 +174,7 @@ def _failed(attempt_id: int, call: Call, failure: Exception, latency_ms: int) ->
             http_status=failure.http_status,
             request_id=failure.request_id,
         )
-    return Attempt(
-        attempt_id, call.cache_key, "endpoint_refuses", latency_ms, error=str(failure)
-    )
+    return Attempt(attempt_id, call.cache_key, "endpoint_refuses", latency_ms, error=str(failure))
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -193,4 +191,3 @@ def _wait(state: RetryCallState) -> float:
 
 def _since(begin: float) -> int:
     return round((time.monotonic() - begin) * 1000)
-

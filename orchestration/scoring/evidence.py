@@ -7,7 +7,7 @@ characters do not matter. Offsets count characters of the document's text as it 
 import unicodedata
 from functools import lru_cache
 
-_SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")
+_SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")  # noqa: RUF001
 _DOUBLE_QUOTES = dict.fromkeys("“”„‟″«»", '"')
 _MARKS = str.maketrans(_SINGLE_QUOTES | _DOUBLE_QUOTES)
 

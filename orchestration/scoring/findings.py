@@ -59,8 +59,7 @@ class _Subject:
             self.item.item_id,
             prompts.RISK_FINDINGS,
             places,
-            run.llm.model,
-            run.llm.max_output_tokens,
+            run.llm,
         )
 
 

@@ -5,13 +5,15 @@ The stream's generation is opened when prompts or model change, not per run; old
 
 from psycopg.types.json import Jsonb
 
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import prompts
 
 
 def open_stream(connection: Connection, model: str) -> int:
     """The id of the live generation of today's prompts and this model; opened if it is new."""
-    versions = {prompt.step: prompt.version for prompt in (prompts.RISK_FINDINGS, prompts.RISK_BRIEFS)}
+    versions = {
+        prompt.step: prompt.version for prompt in (prompts.RISK_FINDINGS, prompts.RISK_BRIEFS)
+    }
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('risk.generations'))")
         prompts.register(connection, prompts.RISK_FINDINGS)
@@ -22,10 +24,10 @@ def open_stream(connection: Connection, model: str) -> int:
         ).fetchone()
         if newest and (newest["model"], newest["prompt_versions"]) == (model, versions):
             return int(newest["generation_id"])
-        opened = connection.execute(
+        opened = one(
+            connection,
             "insert into risk.generations (kind, status, model, prompt_versions)"
             " values ('stream', 'live', %s, %s) returning generation_id",
             [model, Jsonb(versions)],
-        ).fetchone()
-    assert opened is not None
-    return int(opened["generation_id"])
+        )
+        return int(opened["generation_id"])

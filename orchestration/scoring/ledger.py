@@ -67,7 +67,7 @@ def start_attempts(
                     call.cache_key,
                     call.prompt.step,
                     call.prompt.version,
-                    call.model,
+                    call.llm.model,
                     Jsonb(dict(call.request.parameters)),
                     Jsonb(list(call.request.messages)),
                 )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from orchestration.ingestion import work_items
 from orchestration.partitions import parse_partition_key
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import briefs, checks, findings, ledger
 from orchestration.scoring.findings import Run
 from orchestration.scoring.generations import open_stream
@@ -132,9 +132,7 @@ def _score_pairs(run: Run, report: RunReport, pairs: dict[str, UUID]) -> None:
     mention_ids = [row["mention_id"] for row in rows]
     pair_ids = list(pairs.values())
     with run.connection.transaction():
-        work_items.enqueue(
-            run.connection, "mention", mention_ids, "findings", run.generation_id
-        )
+        work_items.enqueue(run.connection, "mention", mention_ids, "findings", run.generation_id)
         work_items.reopen(
             run.connection, mention_ids, "findings", run.generation_id, ("dead", "pending")
         )
@@ -231,15 +229,13 @@ def _outstanding(connection: Connection) -> list[str]:
 
 
 def _quotes(connection: Connection) -> tuple[int, int]:
-    row = connection.execute(
+    row = one(
+        connection,
         """
         select count(*) as findings, count(*) filter (where not findings.quote_verified) as bad
         from risk.current_assessments
         inner join risk.findings using (assessment_id)
         where findings.level > 0
-        """
-    ).fetchone()
-    assert row is not None
+        """,
+    )
     return row["findings"], row["bad"]
-
-

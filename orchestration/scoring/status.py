@@ -1,8 +1,8 @@
-"""Where the received messages are and what the calls cost: the numbers of `supplier-risk status`."""
+"""Where the received messages are and what the calls cost: what `supplier-risk status` shows."""
 
 from typing import Any
 
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 
 STATES = (
     "rejected",
@@ -24,20 +24,21 @@ def status(connection: Connection) -> dict[str, Any]:
     are about pairs, are in the totals only. `cost_usd` is None when a price is unknown.
     """
     batches = connection.execute(_BATCHES).fetchall()
-    totals = connection.execute(_TOTALS).fetchone()
-    conflicts = connection.execute(
-        "select count(*) as conflicts from ingest.rejections where reason = 'message_id_conflict'"
-    ).fetchone()
-    assert totals is not None and conflicts is not None
+    conflicts = one(
+        connection,
+        "select count(*) as conflicts from ingest.rejections where reason = 'message_id_conflict'",
+    )
     return {
-        "totals": _row(totals) | conflicts,
+        "totals": _row(one(connection, _TOTALS)) | conflicts,
         "batches": [{"batch_id": row.pop("batch_id")} | _row(row) for row in batches],
     }
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    row = {key: float(value) if key == "cost_usd" and value is not None else value
-           for key, value in row.items()}
+    row = {
+        key: float(value) if key == "cost_usd" and value is not None else value
+        for key, value in row.items()
+    }
     row["gap"] = row["received"] - sum(row[state] for state in STATES)
     return row
 

@@ -19,8 +19,8 @@ def ensure_manifest() -> Path:
     """Write the manifest with `dbt parse` if it is missing or older than the project's files."""
     manifest = PROJECT.manifest_path
     if not manifest.exists() or manifest.stat().st_mtime < _last_change():
-        command = [DBT, "parse", "--project-dir", FOLDER, "--profiles-dir", FOLDER, "--quiet"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        folders: list[str | Path] = ["--project-dir", FOLDER, "--profiles-dir", FOLDER]
+        done = subprocess.run([DBT, "parse", "--quiet", *folders], capture_output=True, text=True)
         if done.returncode != 0:
             raise StackError(f"`dbt parse` failed:\n{done.stdout}{done.stderr}")
         manifest.touch()

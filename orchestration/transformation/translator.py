@@ -19,14 +19,6 @@ _SOURCE_KEYS = {
     "risk.generations": FINDINGS,
 }
 
-REFRESH = (
-    dg.AutomationCondition.any_deps_updated().since(
-        dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated()
-    )
-    & ~dg.AutomationCondition.in_progress()
-    & ~dg.AutomationCondition.any_deps_in_progress()
-).with_label("something upstream changed, and no run is under way")
-
 
 class Translator(DagsterDbtTranslator):
     """Asset key = table name; sources are the assets that fill them."""
@@ -46,9 +38,3 @@ class Translator(DagsterDbtTranslator):
         if dbt_resource_props["resource_type"] == "seed":
             return "policy"
         return str(dbt_resource_props["fqn"][1])
-
-    def get_automation_condition(
-        self, dbt_resource_props: Mapping[str, Any]
-    ) -> dg.AutomationCondition[Any] | None:
-        """Models follow what is upstream; seeds are built with them, not by themselves."""
-        return None if dbt_resource_props["resource_type"] == "seed" else REFRESH

@@ -80,16 +80,16 @@ def _fit_array(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -
     return [_fit(item, schema.get("items", {}), root) for item in items]
 
 
-def _fit_string(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
+def _fit_string(value: Any, schema: Mapping[str, Any], _root: Mapping[str, Any]) -> str:
     text = value if isinstance(value, str) else ""
     if schema.get("format") == "date" and not text:
         return "1970-01-01"
     return text[: schema.get("maxLength", len(text))].ljust(schema.get("minLength", 0), "-")
 
 
-def _fit_number(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> float | int:
+def _fit_number(value: Any, schema: Mapping[str, Any], _root: Mapping[str, Any]) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    number = value if is_number else schema.get("minimum", 0)
+    number: float = value if is_number else schema.get("minimum", 0)
     number = max(number, schema.get("minimum", number))
     number = min(number, schema.get("maximum", number))
     return round(number) if schema.get("type") == "integer" else number

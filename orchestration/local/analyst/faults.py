@@ -9,7 +9,6 @@ import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 Kind = Literal[
@@ -65,7 +64,7 @@ class Faults:
         return None
 
 
-async def instead_of_answer(fault: Fault, request: Request) -> Response | None:
+async def instead_of_answer(fault: Fault) -> Response | None:
     """What a fault of the transport answers; None for one that changes the completion."""
     if fault.kind == "latency":
         await asyncio.sleep(fault.seconds)

@@ -47,7 +47,9 @@ def load() -> Lexicon:
         )
         for rule in content["rules"]
     )
-    return Lexicon(rules, *(_any_of(content[kind]) for kind in Lexicon.__annotations__ if kind != "rules"))
+    return Lexicon(
+        rules, *(_any_of(content[kind]) for kind in Lexicon.__annotations__ if kind != "rules")
+    )
 
 
 def _any_of(phrases: list[str]) -> re.Pattern[str]:

@@ -13,14 +13,12 @@ MAX_FINDINGS = 4
 MAX_QUOTE = 300
 _DELIMITED = re.compile(r"<<<BEGIN (\w+)>>>\n(.*)\n<<<END \1>>>", re.DOTALL)
 _SUPPLIER = re.compile(r"^Supplier: (.*)$", re.MULTILINE)
-_FINDING = re.compile(
-    r"^(\d+)\. level (\d), (\w+), (\w+), (\w+): (.*)$", re.MULTILINE
-)
+_FINDING = re.compile(r"^(\d+)\. level (\d), (\w+), (\w+), (\w+): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of the document. `nearness`: 2 names the supplier, 1 its paragraph or title does."""
+    """A sentence. `nearness`: 2 it names the supplier, 1 its paragraph or the title does."""
 
     text: str
     nearness: int
@@ -158,6 +156,8 @@ def _brief(findings: str, names: Sequence[str]) -> dict[str, Any]:
     for dimension, entries in list(by_dimension.items())[:5]:
         kinds = dict.fromkeys(f"{kind.replace('_', ' ')} ({status})" for _, kind, status in entries)
         count = f"{len(entries)} finding{'s' if len(entries) > 1 else ''}"
-        text = f"{supplier}: {count} on {dimension.replace('_', ' ')}, {', '.join(list(kinds)[:4])}."
+        text = (
+            f"{supplier}: {count} on {dimension.replace('_', ' ')}, {', '.join(list(kinds)[:4])}."
+        )
         sentences.append({"text": text, "cites": [number for number, _, _ in entries[:5]]})
     return {"sentences": sentences}

@@ -35,7 +35,7 @@ def build_app() -> Starlette:
     return app
 
 
-async def _models(request: Request) -> Response:
+async def _models(_request: Request) -> Response:
     model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "supplier-risk"}
     return JSONResponse({"object": "list", "data": [model]})
 
@@ -52,7 +52,7 @@ async def _complete(request: Request) -> Response:
         message = f"not a chat completion request with a json_schema that can be met: {error!r}"
         return JSONResponse({"error": {"message": message}}, status_code=400)
     fault = request.app.state.faults.take(prompt)
-    if fault and (response := await instead_of_answer(fault, request)):
+    if fault and (response := await instead_of_answer(fault)):
         return response
     request.app.state.served += 1
     completion = _completion(messages, content)

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import psycopg
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from orchestration import terminal
 from orchestration.errors import SupplierRiskError, UsageError
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
+from orchestration.terminal import err, out
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,9 +28,6 @@ database = typer.Typer(no_args_is_help=True, help="The pipeline's database schem
 master = typer.Typer(no_args_is_help=True, help="The supplier master.")
 app.add_typer(database, name="db")
 app.add_typer(master, name="suppliers")
-
-out = Console()
-err = Console(stderr=True)
 
 
 @app.command()
@@ -62,6 +60,7 @@ def publish(
             "each document keeps its own in original_published_at."
         )
     with GooglePubsub(settings) as broker, _progress() as progress:
+        broker.require_topic()
         task = progress.add_task("publishing", total=reading.count(paths))
         published = publisher.publish(
             broker,
@@ -87,7 +86,6 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Where the received messages are, in all and per batch, and what the calls cost."""
-    from orchestration import terminal
     from orchestration.resources.postgres import connect
     from orchestration.scoring.status import status as read_status
 
@@ -104,7 +102,6 @@ def call(
     response_id: Annotated[int, typer.Argument(help="Number of the answer, as in risk_evidence.")],
 ) -> None:
     """One call to the LLM: prompt, answer, model, tokens, cost, attempts."""
-    from orchestration import terminal
     from orchestration.resources.postgres import connect
     from orchestration.scoring.ledger import find_call
 

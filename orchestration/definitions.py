@@ -4,9 +4,7 @@ import dagster as dg
 
 from orchestration import job_names
 from orchestration.ingestion import assets as ingestion
-from orchestration.resources.llm import LlmEndpoint
-from orchestration.resources.postgres import Postgres
-from orchestration.resources.pubsub import Pubsub
+from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.scoring import assets as scoring
 from orchestration.transformation import assets as transformation
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
+
+out = Console()
+err = Console(stderr=True)
 
 BAND_STYLES = {
     "critical": "bold white on red",
@@ -84,14 +87,21 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def parts_table(parts: Sequence[tuple[str, str, int]]) -> Table:
-    """The parts of the local stack: name, address, process id."""
+def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:
+    """The parts of the local stack (name, address, process id) and where to look."""
     table = Table(title="Local stack", title_justify="left")
     for heading in ("part", "address", "pid"):
         table.add_column(heading)
     for name, address, pid in parts:
         table.add_row(name, address, str(pid))
-    return table
+    out.print(table)
+    out.print(f"Dagster UI: {dagster}", markup=False)
+    if any(name == "analyst" for name, _, _ in parts):
+        out.print(
+            "The offline analyst answers: an open word list, a stand-in for a model. "
+            "Set LLM_BASE_URL, LLM_API_KEY and LLM_MODEL to use a real one.",
+            markup=False,
+        )
 
 
 def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -9,8 +9,7 @@ from orchestration.errors import BrokerError
 from orchestration.ingestion import work_items
 from orchestration.ingestion.landing import land_from
 from orchestration.job_names import SCORE_PENDING
-from orchestration.resources.postgres import Postgres
-from orchestration.resources.pubsub import Pubsub
+from orchestration.resources.dagster import Postgres, Pubsub
 from orchestration.settings import IngestSettings
 
 TOPIC = dg.AssetKey("supplier_news_topic")

@@ -69,6 +69,8 @@ def _country(code: str) -> str:
 
 def _iso_date(value: object) -> object:
     """A string in ISO 8601 from 1900 to 2199; a bare date means midnight, no zone means UTC."""
+    if isinstance(value, datetime):
+        return value
     if not isinstance(value, str):
         raise ValueError("must be a string in ISO 8601, such as 2026-02-04T00:00:00Z")
     try:
@@ -80,8 +82,11 @@ def _iso_date(value: object) -> object:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_storable)]
-Short = Annotated[Text, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+_STORABLE = AfterValidator(_storable)
+_NAME = StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=300)
+Text = Annotated[str, StringConstraints(strict=True), _STORABLE]
+Line = Annotated[str, StringConstraints(strict=True, max_length=2_000), _STORABLE]
+Name = Annotated[str, _NAME, _STORABLE]
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_date)]
 
 
@@ -90,7 +95,7 @@ class SupplierHint(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    supplier: Short
+    supplier: Name
     country: Annotated[str, AfterValidator(_country)] | None = None
 
 
@@ -100,15 +105,15 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     external_id: Annotated[
-        Short | None, Field(validation_alias=AliasChoices("external_id", "document_id"))
+        Name | None, Field(validation_alias=AliasChoices("external_id", "document_id"))
     ] = None
-    source: Short = "unknown"
+    source: Name = "unknown"
     version: Annotated[StrictInt, Field(ge=1, le=2_147_483_647)] = 1
-    title: Annotated[Text, StringConstraints(max_length=2_000)] = ""
+    title: Line = ""
     text: Annotated[Text, Field(validation_alias=AliasChoices("text", "body"))]
-    publisher: Short | None = None
-    url: Annotated[Text, StringConstraints(max_length=2_000)] | None = None
-    language: Annotated[Text, StringConstraints(max_length=35)] | None = None
+    publisher: Name | None = None
+    url: Line | None = None
+    language: Name | None = None
     published_at: Moment | None = None
     original_published_at: Moment | None = None
     supplier_hints: Annotated[tuple[SupplierHint, ...], Field(max_length=50)] = ()

@@ -7,6 +7,7 @@ manifest; then Dagster. Each step waits until the part itself answers.
 import os
 import secrets
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Stack:
     def __init__(self, state: State, say: Callable[[str], None]) -> None:
         self.state = state
         self.say = say
+        self.guardian: subprocess.Popen[bytes] | None = None
         self.stack_id = secrets.token_hex(8)
         self.brought = LocalSettings.load()
         self.children: list[Child] = []
@@ -100,8 +102,9 @@ class Stack:
 
     def down(self) -> None:
         """Stop everything; the guardian does it, this process reaps."""
-        if self.guardian.stdin is not None:
-            self.guardian.stdin.close()
+        if self.guardian is None or self.guardian.stdin is None:
+            return
+        self.guardian.stdin.close()
         while self.guardian.poll() is None:
             for child in self.children:
                 child.process.poll()

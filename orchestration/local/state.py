@@ -41,6 +41,10 @@ class StackFile:
         """Whether the supervisor runs."""
         return is_alive(self.supervisor_pid, self.supervisor_created)
 
+    def rows(self) -> list[tuple[str, str, int]]:
+        """Name, address and process id of each part."""
+        return [(part.name, part.address, part.stop.pid) for part in self.parts]
+
     def address(self, part: str) -> str:
         """The address of a part that was started."""
         return next(running.address for running in self.parts if running.name == part)

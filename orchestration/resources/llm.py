@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dagster as dg
 import openai
 from openai import AsyncOpenAI
 
@@ -115,14 +114,6 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
         max_retries=0,
     ) as client:
         yield Llm(client, settings.model)
-
-
-class LlmEndpoint(dg.ConfigurableResource[None]):
-    """The LLM as a Dagster resource; settings are read at each run."""
-
-    def settings(self) -> LlmSettings:
-        """Address, model and bounds. Raises SettingsError."""
-        return LlmSettings.load()
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:

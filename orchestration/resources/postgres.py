@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, TypeAlias
 
-import dagster as dg
 import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
@@ -53,13 +52,3 @@ def set_password(connection: psycopg.Connection[Any], role: str, password: str) 
             sql.Identifier(role), sql.Literal(verifier.decode())
         )
     )
-
-
-class Postgres(dg.ConfigurableResource[None]):
-    """The pipeline's database as a Dagster resource; the settings are read at each connection."""
-
-    @contextmanager
-    def connect(self, application: str) -> Iterator[Connection]:
-        """See `connect`."""
-        with connect(PostgresSettings.load(), application) as connection:
-            yield connection

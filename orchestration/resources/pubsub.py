@@ -7,7 +7,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-import dagster as dg
 import grpc
 from google.api_core import exceptions as google_errors
 from google.auth.exceptions import DefaultCredentialsError
@@ -121,6 +120,15 @@ class GooglePubsub:
             raise self._explained(error, f"looking for {self.topic}") from error
         return True
 
+    def require_topic(self) -> None:
+        """Raises BrokerError at once when the broker is away or the topic does not exist."""
+        try:
+            self._publisher.get_topic(topic=self.topic, timeout=5.0, retry=None)
+        except google_errors.PermissionDenied:
+            return  # who may publish need not be allowed to look
+        except google_errors.GoogleAPICallError as error:
+            raise self._explained(error, f"looking for {self.topic}") from error
+
     def create_topic_and_subscription(self) -> None:
         """Create what is missing: the topic, and a subscription that keeps order."""
         with suppress(google_errors.AlreadyExists):
@@ -176,12 +184,3 @@ def _no_credentials(error: Exception) -> BrokerError:
         f"No Google credentials: {error}. Run `gcloud auth application-default login`, or set "
         "GOOGLE_APPLICATION_CREDENTIALS, or PUBSUB_EMULATOR_HOST for an emulator."
     )
-
-
-class Pubsub(dg.ConfigurableResource[None]):
-    """The broker as a Dagster resource; settings are read at each use, so a restarted emulator
-    with a new project id is found without restarting Dagster."""
-
-    def open(self) -> GooglePubsub:
-        """A broker to be used as a context."""
-        return GooglePubsub(PubsubSettings.load())

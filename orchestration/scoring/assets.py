@@ -10,8 +10,7 @@ import dagster as dg
 from orchestration.ingestion.assets import DOCUMENTS
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
-from orchestration.resources.llm import LlmEndpoint
-from orchestration.resources.postgres import Postgres
+from orchestration.resources.dagster import LlmEndpoint, Postgres
 from orchestration.scoring import mentions, prompts
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.run import ScoringResult, score

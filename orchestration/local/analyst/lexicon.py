@@ -53,6 +53,6 @@ def load() -> Lexicon:
 
 
 def _any_of(phrases: list[str]) -> re.Pattern[str]:
-    """Whole words, any case; `*` at the end of a word stands for any ending."""
-    alternatives = (re.escape(phrase).replace(r"\*", r"\w*") for phrase in phrases)
-    return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!\w)", re.IGNORECASE)
+    """Whole words of a lower-cased text; `*` at the end of a word stands for any ending."""
+    alternatives = (re.escape(phrase.lower()).replace(r"\*", r"\w*") for phrase in phrases)
+    return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!\w)")

@@ -46,8 +46,9 @@ def _findings(document: str, names: Sequence[str]) -> dict[str, Any]:
     for position, sentence in enumerate(sentences):
         if sentence.nearness == 0:
             continue
-        for rule, words in _matches(lexicon, sentence.text):
-            finding = _finding(lexicon, rule, words, sentence.text)
+        read = lexicon.ignored.sub(" ", " ".join(sentence.text.lower().split()))
+        for rule, words in _matches(lexicon, read):
+            finding = _finding(lexicon, rule, words, sentence.text, read)
             key = (rule.dimension, rule.event_type)
             rank = (finding["level"] * 10 + sentence.nearness, -position)
             if key not in best or rank > best[key][:2]:
@@ -61,13 +62,16 @@ def _findings(document: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _sentences(document: str, names: Sequence[str]) -> list[Sentence]:
-    patterns = [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) for name in names]
+    patterns = [
+        re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE) for name in names
+    ]
 
     def is_named(text: str) -> bool:
         return any(pattern.search(text) for pattern in patterns)
 
     paragraphs = [part for part in re.split(r"\n\s*\n", document) if part.strip()]
-    about = bool(paragraphs) and is_named(paragraphs[0])
+    # the title names it, or nothing does: then a hint brought the document here
+    about = bool(paragraphs) and (is_named(paragraphs[0]) or not is_named(document))
     sentences = []
     for paragraph in paragraphs:
         near = 1 if about or is_named(paragraph) else 0
@@ -78,28 +82,25 @@ def _sentences(document: str, names: Sequence[str]) -> list[Sentence]:
     return sentences
 
 
-def _matches(lexicon: Lexicon, sentence: str) -> list[tuple[Rule, list[str]]]:
+def _matches(lexicon: Lexicon, read: str) -> list[tuple[Rule, list[str]]]:
     """The rules that apply, one for each kind of event, with the words that matched."""
-    text = lexicon.ignored.sub(" ", sentence)
     found: dict[tuple[str, str], tuple[Rule, list[str]]] = {}
     for rule in lexicon.rules:
-        words = list(dict.fromkeys(word.lower() for word in rule.pattern.findall(text)))
+        words = list(dict.fromkeys(rule.pattern.findall(read)))
         key = (rule.dimension, rule.event_type)
         if words and (key not in found or rule.level > found[key][0].level):
             found[key] = (rule, words)
     return list(found.values())
 
 
-def _finding(lexicon: Lexicon, rule: Rule, words: list[str], sentence: str) -> dict[str, Any]:
-    level = rule.level
-    if lexicon.raising.search(sentence):
-        level += 1
-    if lexicon.lowering.search(sentence):
-        level -= 1
+def _finding(
+    lexicon: Lexicon, rule: Rule, words: list[str], sentence: str, read: str
+) -> dict[str, Any]:
+    level = rule.level + bool(lexicon.raising.search(read)) - bool(lexicon.lowering.search(read))
     status = rule.status
-    if lexicon.resolved.search(sentence):
+    if lexicon.resolved.search(read):
         status = "resolved"
-    elif lexicon.alleged.search(sentence):
+    elif lexicon.alleged.search(read):
         status = "alleged"
     return {
         "dimension": rule.dimension,
@@ -134,6 +135,8 @@ def _quote(sentence: str, word: str) -> str:
     if start:
         start = sentence.find(" ", start) + 1
     part = sentence[start : start + MAX_QUOTE]
+    if start + MAX_QUOTE >= len(sentence):
+        return part
     return part.rpartition(" ")[0] or part
 
 

@@ -1,0 +1,37 @@
+"""The doors as Dagster resources. Settings are read at each use, never at import: a restarted
+emulator with a new project id, or a changed model, is found without restarting Dagster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from orchestration.resources.postgres import Connection, connect
+from orchestration.resources.pubsub import GooglePubsub
+from orchestration.settings import LlmSettings, PostgresSettings, PubsubSettings
+
+
+class Postgres(dg.ConfigurableResource[None]):
+    """The pipeline's database."""
+
+    @contextmanager
+    def connect(self, application: str) -> Iterator[Connection]:
+        """See orchestration.resources.postgres.connect."""
+        with connect(PostgresSettings.load(), application) as connection:
+            yield connection
+
+
+class Pubsub(dg.ConfigurableResource[None]):
+    """The broker."""
+
+    def open(self) -> GooglePubsub:
+        """A broker to be used as a context."""
+        return GooglePubsub(PubsubSettings.load())
+
+
+class LlmEndpoint(dg.ConfigurableResource[None]):
+    """The LLM."""
+
+    def settings(self) -> LlmSettings:
+        """Address, model and bounds. Raises SettingsError."""
+        return LlmSettings.load()

@@ -1,0 +1,191 @@
+"""Real parts for the tests: PostgreSQL, Google's emulator, the offline analyst over HTTP.
+
+Each is started once for a test process; each test gets a database, a project and no faults.
+"""
+
+import itertools
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from orchestration.local import analyst_part, emulator, postgres
+from orchestration.local.processes import Part, start, start_guardian
+from orchestration.local.state import State
+from orchestration.migrations import upgrade
+from orchestration.resources.postgres import Connection, connect
+from orchestration.resources.pubsub import GooglePubsub
+from orchestration.settings import LlmSettings, LocalSettings, PostgresSettings, PubsubSettings
+from orchestration.transformation.project import ensure_manifest
+
+PASSWORD = "for-tests-only"
+_TEMPLATE = "template_for_tests"
+_READY_SECONDS = 60
+
+
+@dataclass
+class Services:
+    """Starts parts that end with this process, whatever ends it."""
+
+    state: State
+    stack_id: str
+
+    def run(self, part: Part, is_ready: Callable[[], bool]) -> psutil.Popen:
+        process = start(part, self.stack_id)
+        deadline = time.monotonic() + _READY_SECONDS
+        while not is_ready():
+            assert process.poll() is None, part.log.read_text()
+            assert time.monotonic() < deadline, f"{part.name} is not ready"
+            time.sleep(0.02)
+        return process
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """dagster-dbt needs the manifest; a parallel run prepares it once, before its workers start."""
+    if not hasattr(config, "workerinput"):
+        ensure_manifest()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's shell or local stack reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("POSTGRES_", "PUBSUB_", "LLM_", "INGEST_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SUPPLIER_RISK_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    with tempfile.TemporaryDirectory(prefix="supplier-risk-tests-") as folder:
+        state = State(Path(folder) / "state")
+        Path(folder).chmod(0o711)
+        state.create()
+        stack_id = f"tests-{uuid.uuid4().hex}"
+        guardian = start_guardian(stack_id, state.stack_file)
+        yield Services(state, stack_id)
+        assert guardian.stdin is not None
+        guardian.stdin.close()
+        guardian.wait(60)
+
+
+@pytest.fixture(scope="session")
+def cluster(services: Services) -> postgres.Cluster:
+    port = services.state.ports(("postgres",))["postgres"]
+    cluster = postgres.Cluster(services.state.folder, port, PASSWORD)
+    cluster.initialise()
+    services.run(cluster.part(services.state.logs / "postgres.log"), cluster.is_ready)
+    cluster.create_databases(PASSWORD, PASSWORD)
+    with cluster.connect("postgres") as connection:
+        postgres.create_database(connection, _TEMPLATE, owner="migrator")
+    upgrade(_settings(cluster, _TEMPLATE))
+    return cluster
+
+
+def _settings(cluster: postgres.Cluster, database: str) -> PostgresSettings:
+    passwords = {
+        f"{role}_password": PASSWORD
+        for role in ("migrator", "pipeline", "transformer", "bi_reader")
+    }
+    values = {"host": "127.0.0.1", "port": cluster.port, "database": database, **passwords}
+    return PostgresSettings.model_validate(values)
+
+
+@pytest.fixture
+def database(
+    cluster: postgres.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresSettings]:
+    """A fresh database with the schema, also in the environment, for what reads settings."""
+    name = f"test_{uuid.uuid4().hex}"
+    with cluster.connect("postgres") as connection:
+        connection.execute(f"create database {name} template {_TEMPLATE} owner migrator")
+    monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")
+    monkeypatch.setenv("POSTGRES_PORT", str(cluster.port))
+    monkeypatch.setenv("POSTGRES_DATABASE", name)
+    for role in ("MIGRATOR", "PIPELINE", "TRANSFORMER", "BI_READER"):
+        monkeypatch.setenv(f"POSTGRES_{role}_PASSWORD", PASSWORD)
+    yield _settings(cluster, name)
+    with cluster.connect("postgres") as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def connection(database: PostgresSettings) -> Iterator[Connection]:
+    with connect(database, "test") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def emulator_host(services: Services) -> str:
+    port = services.state.ports(("emulator",))["emulator"]
+    host = f"127.0.0.1:{port}"
+    part = emulator.part(port, services.state.logs / "emulator.log", LocalSettings())
+    services.run(part, lambda: emulator.answers(host))
+    return host
+
+
+@pytest.fixture
+def broker(emulator_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GooglePubsub]:
+    """Topic and subscription in a project of this test's own."""
+    settings: PubsubSettings = emulator.prepare(emulator_host, previous_project=None)
+    monkeypatch.setenv("PUBSUB_PROJECT_ID", settings.project_id)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_host)
+    with GooglePubsub(settings) as broker:
+        yield broker
+
+
+@dataclass
+class Analyst:
+    """The offline analyst as a test sees it."""
+
+    settings: LlmSettings
+
+    def served(self) -> int:
+        return int(requests.get(f"{self._root}/served", timeout=5).json()["completions"])
+
+    def fail_with(self, *faults: dict[str, object]) -> None:
+        assert requests.post(f"{self._root}/faults", json=faults, timeout=5).status_code == 204
+
+    def recover(self) -> None:
+        requests.delete(f"{self._root}/faults", timeout=5)
+
+    @property
+    def _root(self) -> str:
+        return self.settings.base_url.removesuffix("/v1")
+
+
+@pytest.fixture(scope="session")
+def analyst_port(services: Services) -> int:
+    port = services.state.ports(("analyst",))["analyst"]
+    part = analyst_part.part(port, services.state.logs / "analyst.log")
+    services.run(part, lambda: analyst_part.is_ready(port))
+    return port
+
+
+@pytest.fixture
+def analyst(analyst_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Analyst]:
+    """The analyst without faults, also in the environment, with short waits."""
+    environment = analyst_part.environment(analyst_port)
+    environment |= {"LLM_TIMEOUT_SECONDS": "2", "LLM_MAX_ATTEMPTS": "3"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    analyst = Analyst(LlmSettings.load())
+    analyst.recover()
+    yield analyst
+    analyst.recover()
+
+
+_message_ids = itertools.count(1)
+
+
+def next_message_id() -> str:
+    """A message id that no other message of this test process has."""
+    return str(next(_message_ids))

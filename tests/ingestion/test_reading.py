@@ -1,0 +1,101 @@
+"""Documents from files, with the place and reason of what is none."""
+
+from pathlib import Path
+
+import pytest
+from pypdf import PdfWriter
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+from orchestration.errors import UsageError
+from orchestration.ingestion.message import Document, Rejected
+from orchestration.ingestion.reading import Record, count, read
+
+
+def refused(records: list[Record]) -> list[tuple[str, str]]:
+    return [(r.place, r.content.reason) for r in records if isinstance(r.content, Rejected)]
+
+
+def documents(records: list[Record]) -> list[Document]:
+    return [r.content for r in records if isinstance(r.content, Document)]
+
+
+def write_pdf(path: Path, text: str) -> None:
+    writer = PdfWriter()
+    page = writer.add_blank_page(300, 300)
+    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    fonts = DictionaryObject({NameObject(k): NameObject(v) for k, v in font.items()})
+    resources = DictionaryObject({NameObject("/F1"): fonts})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): resources})
+    stream = DecodedStreamObject()
+    stream.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode())
+    page[NameObject("/Contents")] = stream
+    writer.write(path)
+
+
+def test_jsonl_gives_documents_and_names_the_line_of_each_refusal(tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl"
+    path.write_bytes(
+        b'{"text": "fire", "labels": {"x": 1}}\n\nnot json\n[1]\n{"text": 3}\n\xff\n{"text": "x"}'
+    )
+    records = list(read([path]))
+    assert [document.text for document in documents(records)] == ["fire", "x"]
+    assert refused(records) == [
+        ("news.jsonl, line 3", "not_json"),
+        ("news.jsonl, line 4", "not_an_object"),
+        ("news.jsonl, line 5", "invalid_field"),
+        ("news.jsonl, line 6", "not_utf8"),
+    ]
+    assert count([path]) == 7
+
+
+def test_csv_columns_are_fields_and_empty_cells_are_absent(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text(
+        "external_id,text,version,published_at,supplier_hints\n"
+        '007,"fire, big\nsecond line",2,2026-01-02,"[{""supplier"": ""siemens"", ""country"": ""DE""}]"\n'
+        "008,,,,\n"
+        "009,NA,x,,\n"
+        "010,NA,,,{\n"
+    )
+    records = list(read([path]))
+    (first,) = documents(records)
+    assert (first.external_id, first.version, first.text) == ("007", 2, "fire, big\nsecond line")
+    assert first.supplier_hints[0].country == "DE"
+    assert refused(records) == [
+        ("news.csv, row 2", "invalid_field"),
+        ("news.csv, row 3", "invalid_field"),
+        ("news.csv, row 4", "invalid_field"),
+    ]
+
+
+def test_a_folder_gives_a_document_for_each_text_file(tmp_path: Path) -> None:
+    folder = tmp_path / "press"
+    (folder / "2026").mkdir(parents=True)
+    (folder / "a.txt").write_text("A fire.\nIt burnt.")
+    (folder / "b.md").write_text("# Flood\n\nWater.")
+    (folder / "2026" / "c.html").write_text(
+        "<html><head><title>Strike</title><script>bad()</script></head>"
+        "<body><h1>Strike</h1><p>Workers <b>walk</b> out.</p></body></html>"
+    )
+    write_pdf(folder / "d.pdf", "Quake hits plant")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (folder / "latin.txt").write_bytes(b"\xe9\xff")
+    (folder / "picture.png").write_bytes(b"x")
+    records = list(read([folder]))
+    found = {document.external_id: document for document in documents(records)}
+    assert set(found) == {"2026/c.html", "a.txt", "b.md", "d.pdf"}
+    assert found["a.txt"].title == "A fire."
+    assert found["b.md"].title == "Flood"
+    assert found["2026/c.html"].title == "Strike"
+    assert "bad()" not in found["2026/c.html"].text
+    assert "Quake hits plant" in found["d.pdf"].text
+    assert found["d.pdf"].source == "press"
+    assert refused(records) == [("broken.pdf", "invalid_text"), ("latin.txt", "invalid_text")]
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "news.xlsx", "empty"])
+def test_a_path_that_cannot_be_read_is_wrong_use(tmp_path: Path, name: str) -> None:
+    (tmp_path / "news.xlsx").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=name):
+        list(read([tmp_path / name]))

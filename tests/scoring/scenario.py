@@ -1,0 +1,47 @@
+"""A small world for scoring tests: suppliers, landed documents, and a run over them."""
+
+from collections.abc import Sequence
+
+from orchestration.ingestion.landing import land
+from orchestration.ingestion.message import Document
+from orchestration.ingestion.suppliers import Supplier, load
+from orchestration.resources.postgres import Connection
+from orchestration.scoring import mentions
+from orchestration.scoring.generations import open_stream
+from orchestration.scoring.run import ScoringResult, score
+from orchestration.settings import IngestSettings, LlmSettings
+from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
+
+ACME = Supplier("acme", "Acme Corp", ("Acme",), "US", "metals", 1, None)
+BETA = Supplier("beta", "Beta AG", (), "DE", "chemicals", 2, None)
+RECALL = "Acme Corp recalls 500 valves in Mexico because of a defect."
+BANKRUPTCY = "Beta AG files for bankruptcy."
+
+
+def land_documents(connection: Connection, documents: Sequence[Document], batch: str = "b") -> None:
+    load(connection, [ACME, BETA])
+    messages = [message(document.to_json(), batch_id=batch) for document in documents]
+    land(connection, SUBSCRIPTION, messages, LIMIT)
+
+
+def land_texts(connection: Connection, *texts: str) -> None:
+    land_documents(connection, [Document(text=text) for text in texts])
+
+
+def run(
+    connection: Connection,
+    llm: LlmSettings,
+    targets: Sequence[str] | None = None,
+    run_id: str = "run-1",
+) -> ScoringResult:
+    """What the two assets do, one after the other."""
+    limits = IngestSettings()
+    if targets is None:
+        generation = open_stream(connection, llm.model)
+        mentions.resolve_pending(connection, limits.max_item_attempts, generation)
+    return score(connection, llm, limits, run_id, targets)
+
+
+def wake(connection: Connection) -> None:
+    """As if the delay of every failed item were over."""
+    connection.execute("update risk.work_items set available_at = now() where state = 'pending'")

@@ -1,0 +1,225 @@
+"""The engine over real HTTP: each answer paid once, each attempt a row, each failure its class."""
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from orchestration.resources.llm import EndpointRefuses, Reply
+from orchestration.resources.postgres import Connection, one
+from orchestration.scoring import ledger, prompts
+from orchestration.scoring.calls import Answer, Call
+from orchestration.scoring.engine import answer_all
+from orchestration.settings import LlmSettings
+from tests.conftest import Analyst
+
+
+@pytest.fixture
+def item_id(connection: Connection) -> int:
+    """A work item to ask for."""
+    prompts.register(connection, prompts.RISK_FINDINGS)
+    row = one(
+        connection,
+        "insert into risk.work_items (subject_type, subject_id, step)"
+        " values ('document', gen_random_uuid(), 'mentions') returning item_id",
+    )
+    return int(row["item_id"])
+
+
+def call(settings: LlmSettings, item_id: int, text: str = "Acme recalls valves.") -> Call:
+    places = {
+        "document": prompts.delimited(text),
+        "supplier": "Acme",
+        "country": "United States (US)",
+    }
+    return Call(item_id, prompts.RISK_FINDINGS, places, settings)
+
+
+def ask(connection: Connection, *calls: Call) -> list[Answer]:
+    answers = answer_all(connection, calls[0].llm, calls, "run-1")
+    return [answers[call.cache_key] for call in calls]
+
+
+def attempts(connection: Connection) -> list[tuple[Any, ...]]:
+    rows = connection.execute(
+        "select outcome, http_status, cost_usd from llm.attempts order by attempt_id"
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+def test_an_answer_is_checked_kept_and_counted(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    (answer,) = ask(connection, call(analyst.settings, item_id))
+    assert answer.outcome == "ok"
+    assert answer.reply.findings[0].event_type == "recall"
+    assert (answer.calls, answer.cost_usd) == (1, 0)
+    row = one(connection, "select * from llm.attempts")
+    assert (row["outcome"], row["http_status"], row["item_id"]) == ("ok", 200, item_id)
+    assert row["input_tokens"] > 100
+    assert row["request_id"].startswith("chatcmpl-")
+    kept = one(connection, "select * from llm.responses")
+    assert (kept["response_id"], kept["finish_reason"]) == (answer.response_id, "stop")
+    assert kept["answer"].encode() in kept["raw_body"].replace(b'\\"', b'"')
+    request = one(connection, "select * from llm.requests")
+    assert request["messages"][1]["content"].count("Acme recalls valves.") == 1
+    assert call(analyst.settings, item_id).cache_key == request["cache_key"]
+
+
+def test_equal_calls_are_paid_once_and_known_answers_not_at_all(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    before = analyst.served()
+    one_call, same = (call(analyst.settings, item_id) for _ in range(2))
+    first, second = ask(connection, one_call, same)
+    (third,) = ask(connection, call(analyst.settings, item_id))
+    assert analyst.served() - before == 1
+    assert third.calls == 0
+    assert third.reply == first.reply == second.reply
+    assert len({answer.response_id for answer in (first, second, third)}) == 1
+    assert len(attempts(connection)) == 1
+
+
+def test_many_calls_are_answered_each_once(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    before = analyst.served()
+    calls = [call(analyst.settings, item_id, f"Acme recalls {n} valves.") for n in range(150)]
+    answers = ask(connection, *calls)
+    assert {answer.outcome for answer in answers} == {"ok"}
+    assert analyst.served() - before == 150
+    assert len(attempts(connection)) == 150
+    quotes = {answer.reply.findings[0].quote for answer in answers}
+    assert quotes == {f"Acme recalls {n} valves." for n in range(150)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes"),
+    [
+        ({"kind": "rate_limit", "times": 1, "retry_after": 0.05}, ["rate_limited", "ok"]),
+        ({"kind": "server_error", "times": 2}, ["server_error", "server_error", "ok"]),
+        ({"kind": "hang", "times": 1}, ["timeout", "ok"]),
+        ({"kind": "latency", "times": 1, "seconds": 0.2}, ["ok"]),
+    ],
+)
+def test_a_transient_fault_is_tried_again_and_each_attempt_is_a_row(
+    connection: Connection,
+    analyst: Analyst,
+    item_id: int,
+    fault: dict[str, object],
+    outcomes: list[str],
+) -> None:
+    analyst.fail_with(fault)
+    settings = analyst.settings.model_copy(update={"timeout_seconds": 0.5})
+    (answer,) = ask(connection, call(settings, item_id))
+    assert answer.outcome == "ok"
+    assert answer.calls == len(outcomes)
+    assert [row[0] for row in attempts(connection)] == outcomes
+
+
+def test_after_the_last_attempt_a_transient_fault_is_the_answer(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    analyst.fail_with({"kind": "server_error"})
+    (answer,) = ask(connection, call(analyst.settings, item_id))
+    assert (answer.outcome, answer.is_transient, answer.calls) == ("server_error", True, 3)
+    assert [row[1] for row in attempts(connection)] == [500, 500, 500]
+
+
+def test_nobody_listening_is_a_transient_fault(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    nowhere = analyst.settings.model_copy(
+        update={"base_url": "http://127.0.0.1:9/v1", "max_attempts": 1}
+    )
+    (answer,) = ask(connection, call(nowhere, item_id))
+    assert (answer.outcome, answer.is_transient) == ("connection", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("refusal", "refusal"),
+        ("cut_off", "truncated"),
+        ("content_filter", "content_filter"),
+        ("invalid_json", "schema_invalid"),
+    ],
+)
+def test_an_answer_that_does_not_count_is_kept_paid_once_and_never_served_from_the_cache(
+    connection: Connection, analyst: Analyst, item_id: int, kind: str, outcome: str
+) -> None:
+    analyst.fail_with({"kind": kind, "times": 1})
+    (answer,) = ask(connection, call(analyst.settings, item_id))
+    assert (answer.outcome, answer.is_transient, answer.reply) == (outcome, False, None)
+    assert answer.detail
+    kept = one(connection, "select outcome, raw_body from llm.responses")
+    assert kept["outcome"] == outcome
+    assert b"choices" in kept["raw_body"]
+    (again,) = ask(connection, call(analyst.settings, item_id))
+    assert again.outcome == "ok"
+    assert [row[0] for row in attempts(connection)] == [outcome, "ok"]
+
+
+def test_an_answer_that_the_caller_finds_fault_with_does_not_count(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    picky = dataclasses.replace(call(analyst.settings, item_id), check=lambda reply: "not this")
+    (answer,) = ask(connection, picky)
+    assert (answer.outcome, answer.detail) == ("schema_invalid", "not this")
+
+
+def test_a_wrong_key_stops_everything_with_what_to_do(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    analyst.fail_with({"kind": "unauthorized"})
+    calls = [call(analyst.settings, item_id, f"Acme recalls {n}.") for n in range(40)]
+    with pytest.raises(EndpointRefuses, match="LLM_API_KEY"):
+        ask(connection, *calls)
+
+
+def test_an_attempt_is_committed_before_its_call_and_closed_if_its_run_dies(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    ledger.start_attempts(connection, [call(analyst.settings, item_id)], "run-0", -1)
+    row = one(connection, "select outcome, run_id from llm.attempts")
+    assert tuple(row.values()) == (None, "run-0")
+    assert ledger.close_abandoned(connection) == 1
+    assert attempts(connection) == [("abandoned", None, None)]
+
+
+def test_of_two_good_answers_to_one_request_the_first_counts(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    asked = call(analyst.settings, item_id)
+    ids = ledger.start_attempts(connection, [asked, asked], "run-1", 60)
+    body = Reply(b"{}", None, '{"relevance": 1, "findings": []}', None, "stop", 1, 0, 1)
+    saved = [
+        ledger.save(
+            connection, [ledger.Attempt(i, asked.cache_key, "ok", latency_ms=1, reply=body)]
+        )[0]
+        for i in ids
+    ]
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "prices", "cost"),
+    [
+        ("gpt-4o-mini", {}, Decimal("0.0009")),
+        ("no-such-model", {}, None),
+        (
+            "no-such-model",
+            {"input_usd_per_million": 1, "output_usd_per_million": 2},
+            Decimal("0.004"),
+        ),
+    ],
+)
+def test_cost_is_computed_from_prices_or_said_to_be_unknown(
+    model: str, prices: dict[str, float], cost: Decimal | None
+) -> None:
+    settings = LlmSettings.model_validate(
+        {"base_url": "http://x", "api_key": "k", "model": model, **prices}
+    )
+    reply = Reply(b"", None, "", None, "stop", 2_000, 0, 1_000)
+    assert ledger.cost_usd(settings, reply) == cost

@@ -1,0 +1,233 @@
+"""dbt on real PostgreSQL: from findings to marts that add up, and fail when rows are missing."""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from orchestration.ingestion.message import Document
+from orchestration.resources.postgres import Connection, connect, one
+from orchestration.settings import PostgresSettings
+from orchestration.transformation.project import FOLDER
+from tests.conftest import Analyst
+from tests.migrations.test_roles import connect_as
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_texts, run
+
+AS_OF = "2026-03-31"
+
+
+# One folder for all builds of a test process, so that dbt parses the project once.
+_TARGET = tempfile.mkdtemp(prefix="supplier-risk-dbt-")
+atexit.register(shutil.rmtree, _TARGET, ignore_errors=True)
+
+
+def dbt(*arguments: str, as_of: str = AS_OF) -> list[str]:
+    """Run dbt as the job does; returns the names of what failed."""
+    options = ["--quiet", "--vars", f"{{as_of_date: '{as_of}'}}"]
+    folders = ["--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)]
+    done = dbtRunner().invoke(
+        [*arguments, *options, *folders, "--target-path", _TARGET, "--log-path", _TARGET]
+    )
+    assert done.exception is None, done.exception
+    results: Any = done.result
+    return [r.node.name for r in results if r.status in {"error", "fail", "runtime error"}]
+
+
+def build(as_of: str = AS_OF) -> None:
+    assert dbt("build", "--exclude-resource-type", "unit_test", as_of=as_of) == []
+
+
+def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in connection.execute(query)]  # type: ignore[arg-type]
+
+
+def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Document:
+    date = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return Document(text=text, published_at=date, publisher=publisher, **fields)
+
+
+@pytest.fixture
+def scored(connection: Connection, analyst: Analyst) -> Iterator[Connection]:
+    land_documents(
+        connection,
+        [
+            news(BANKRUPTCY, AS_OF, publisher="cisa.gov/ics-advisories"),
+            news(RECALL, "2026-03-01"),
+            news("Acme Corp recalls pumps in Mexico.", "2026-03-02", publisher="wire"),
+            news("Acme Corp is praised in Peru.", AS_OF),
+            news("Nobody is named.", AS_OF),
+        ],
+        batch="b1",
+    )
+    land_documents(connection, [news(RECALL, "2026-03-20", publisher="copy")], batch="b2")
+    run(connection, analyst.settings)
+    yield connection
+
+
+def test_findings_become_scores_events_evidence_and_a_reconciliation(
+    scored: Connection,
+) -> None:
+    build()
+    overall = rows(
+        scored,
+        "select supplier_id, country, score, band, confidence, events, documents, top_dimension,"
+        " models from marts.supplier_risk_current where dimension = 'overall' order by 1, 2",
+    )
+    # insolvency: level 5, official, confirmed, today: 1.0 x 95 = 95, and one dimension only
+    assert overall[2] == (
+        *("beta", "DE", 95, "critical", "low", 1, 1, "financial", "offline-analyst-1"),
+    )
+    assert overall[1][:4] == ("acme", "PE", None, "no signal")
+    # the copy counts for nothing: two documents of two publishers make one recall
+    assert overall[0][5:8] == (1, 2, "operational")
+    event = rows(
+        scored,
+        "select first_seen_on::text, last_seen_on::text, documents, publishers, evidence_quote"
+        " from marts.risk_events where supplier_id = 'acme'",
+    )
+    assert event == [("2026-03-01", "2026-03-02", 2, 2, RECALL)]
+    evidence = rows(
+        scored,
+        "select count(*), count(*) filter (where quote_verified) as verified,"
+        " count(event_id) as in_events"
+        " from marts.risk_evidence",
+    )
+    assert evidence == [(4, 4, 3)]
+    assert rows(scored, "select * from marts.pipeline_reconciliation order by 1") == [
+        ("b1", 5, 0, 0, 0, 0, 1, 0, 0, 4, 0),
+        ("b2", 1, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    ]
+    countries = rows(
+        scored,
+        "select country, score, suppliers, worst_supplier_id from marts.country_risk_current"
+        " where dimension = 'overall' order by score desc",
+    )
+    assert countries[0] == ("DE", 95, 1, "beta")
+    with connect_as_bi(scored) as reader:
+        assert reader.execute("select count(*) from marts.risk_events").fetchone() == (2,)
+
+
+def connect_as_bi(connection: Connection) -> Any:
+    from orchestration.settings import PostgresSettings as Settings
+
+    return connect_as(Settings.load(), "bi_reader")
+
+
+def test_equal_inputs_give_equal_rows_and_age_lowers_the_score(scored: Connection) -> None:
+    def snapshot() -> list[list[tuple[Any, ...]]]:
+        marts = ("supplier_risk_current", "country_risk_current", "risk_events", "risk_evidence")
+        return [
+            rows(scored, f"select * from marts.{mart} order by 1, 2, 3, 4, 5") for mart in marts
+        ]
+
+    build()
+    first = snapshot()
+    build()
+    assert snapshot() == first
+    build(as_of="2026-09-27")
+    later = one(
+        scored,
+        "select score from marts.supplier_risk_current"
+        " where supplier_id = 'beta' and dimension = 'overall'",
+    )
+    assert float(later["score"]) == pytest.approx(95 / 2)
+
+
+def test_an_outdated_version_and_an_unverified_quote_leave_the_scores(
+    connection: Connection, analyst: Analyst, database: PostgresSettings
+) -> None:
+    first = news(BANKRUPTCY, AS_OF, external_id="a", source="s")
+    land_documents(connection, [first, news(RECALL, AS_OF)])
+    run(connection, analyst.settings)
+    correction = news("Beta AG is well.", AS_OF, external_id="a", source="s", version=2)
+    land_documents(connection, [correction])
+    run(connection, analyst.settings)
+    with connect_as(database, "migrator") as owner:
+        owner.execute(
+            "update risk.findings set quote_verified = false, quote_start = null, quote_end = null"
+        )
+    build()
+    assert rows(
+        connection,
+        "select supplier_id, country, score, band from marts.supplier_risk_current order by 1",
+    ) == [("acme", "MX", None, "no signal"), ("beta", "DE", None, "no signal")]
+    assert rows(connection, "select count(*) from marts.risk_evidence") == [(2,)]
+
+
+def test_dates_that_were_moved_move_the_event_dates_too(
+    connection: Connection, analyst: Analyst, database: PostgresSettings
+) -> None:
+    document = Document(
+        text=RECALL,
+        published_at=datetime(2026, 3, 30, tzinfo=UTC),
+        original_published_at=datetime(2016, 3, 30, tzinfo=UTC),
+    )
+    land_documents(connection, [document])
+    run(connection, analyst.settings)
+    with connect_as(database, "migrator") as owner:
+        owner.execute("update risk.findings set event_date = '2016-03-20'")
+    build()
+    assert rows(connection, "select first_seen_on::text from marts.risk_events") == [
+        ("2026-03-20",)
+    ]
+
+
+def test_a_date_in_the_future_counts_as_the_day_it_was_received(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_documents(connection, [news(BANKRUPTCY, "2199-01-01")])
+    run(connection, analyst.settings)
+    today = datetime.now(UTC).date()
+    build(as_of=(today + timedelta(days=1)).isoformat())
+    assert rows(connection, "select first_seen_on from marts.risk_events") == [(today,)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "test"),
+    [
+        (
+            "update risk.findings set dimension = 'astrology'",
+            "relationships_int_current_findings_dimension",
+        ),
+        ("delete from risk.findings; delete from risk.assessments", "pipeline_reconciliation_gap"),
+    ],
+)
+def test_rows_that_do_not_add_up_turn_the_build_red(
+    scored: Connection, database: PostgresSettings, damage: str, test: str
+) -> None:
+    with connect_as(database, "migrator") as owner:
+        owner.execute(damage)
+    failed = dbt("build", "--exclude-resource-type", "unit_test")
+    assert any(test in name for name in failed), failed
+
+
+def test_an_empty_database_builds(database: PostgresSettings) -> None:
+    build()
+    with connect(database, "test") as connection:
+        assert rows(connection, "select count(*) from marts.supplier_risk_current") == [(0,)]
+
+
+def test_the_dbt_unit_tests_hold(database: PostgresSettings) -> None:
+    build()
+    assert dbt("test", "--select", "test_type:unit") == []
+
+
+def test_documents_of_the_same_day_and_kind_are_one_event_however_many(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, BANKRUPTCY)
+    run(connection, analyst.settings)
+    build(as_of=datetime.now(UTC).date().isoformat())
+    before = rows(connection, "select score from marts.supplier_risk_current")
+    land_documents(
+        connection,
+        [Document(text=f"Beta AG files for bankruptcy, paper {n} says.") for n in range(10)],
+    )
+    run(connection, analyst.settings)
+    build(as_of=datetime.now(UTC).date().isoformat())
+    assert rows(connection, "select score from marts.supplier_risk_current") == before

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.syntax import Syntax
@@ -31,32 +32,42 @@ _STATES = (
     "dead",
     "gap",
 )
+_ALWAYS = ("received", "scored", "pending", "dead")
+_BATCHES = 10
 
 
 def money(usd: float | None) -> str:
     """Dollars, or that the price is unknown."""
-    return "unknown" if usd is None else f"${usd:,.4f}"
+    return "unknown" if usd is None else f"${usd:,.2f}"
 
 
 def status_table(status: Mapping[str, Any]) -> Table:
-    """Totals and batches, a column for each."""
-    table = Table(title="Messages received", title_justify="left")
-    table.add_column("")
-    table.add_column("all", justify="right", style="bold")
-    for batch in status["batches"]:
-        table.add_column(batch["batch_id"] or "(no batch)", justify="right", overflow="fold")
-    columns = [status["totals"], *status["batches"]]
-    for state in _STATES:
+    """A row for all messages and one for each of the latest batches; empty states are left out."""
+    rows = [{"batch_id": "all"} | status["totals"], *reversed(status["batches"][-_BATCHES:])]
+    states = [state for state in _STATES if state in _ALWAYS or any(row[state] for row in rows)]
+    table = Table(title="Messages received", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("batch", no_wrap=True)
+    for state in states:
         style = "red" if state in {"dead", "rejected", "gap"} else None
-        counts = [f"{column[state]:,}" if column[state] else "-" for column in columns]
-        table.add_row(state.replace("_", " "), *counts, style=style)
-    ages = [f"{column['pending_age_seconds']:,} s" for column in columns]
-    table.add_row("oldest pending", *ages)
-    table.add_section()
-    table.add_row("calls", *[f"{column['calls']:,}" for column in columns])
-    tokens = [f"{column['input_tokens'] + column['output_tokens']:,}" for column in columns]
-    table.add_row("tokens", *tokens)
-    table.add_row("cost", *[money(column["cost_usd"]) for column in columns])
+        table.add_column(state.replace("_", "\n"), justify="right", style=style)
+    for heading in ("calls", "tokens", "cost"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        counts = [f"{row[state]:,}" if row[state] else "-" for state in states]
+        tokens = f"{row['input_tokens'] + row['output_tokens']:,}"
+        spent = [f"{row['calls']:,}", tokens, money(row["cost_usd"])]
+        table.add_row(row["batch_id"] or "(no batch)", *counts, *spent)
+        if row["batch_id"] == "all":
+            table.add_section()
+    captions = []
+    if status["totals"]["pending"]:
+        age = status["totals"]["pending_age_seconds"]
+        captions.append(f"The oldest pending message came {age:,} s ago.")
+    hidden = len(status["batches"]) - _BATCHES
+    if hidden > 0:
+        captions.append(f"{hidden:,} older batches: supplier-risk status --json")
+    table.caption = " ".join(captions) or None
+    table.caption_justify = "left"
     return table
 
 

@@ -107,7 +107,7 @@ def test_status_and_call_show_what_happened(connection: Connection, analyst: Ana
     assert (totals["received"], totals["scored"], totals["no_supplier"]) == (2, 1, 1)
     shown = supplier_risk("status").stdout
     assert "received" in shown
-    assert "$0.0000" in shown
+    assert "$0.00" in shown
     call = supplier_risk("call", "1").stdout
     assert "Acme Corp recalls 500 valves" in call
     assert "offline-analyst-1" in call

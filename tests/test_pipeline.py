@@ -103,9 +103,11 @@ def test_after_a_restart_of_the_emulator_old_and_new_messages_are_scored(
     psutil.Process(killed).kill()
     eventually(
         "a restarted emulator with a project of its own",
-        lambda: stack.state.read_env()["PUBSUB_PROJECT_ID"] != before
-        and stack.running().ready
-        and stack.pid("emulator") != killed,
+        lambda: (
+            stack.state.read_env()["PUBSUB_PROJECT_ID"] != before
+            and stack.running().ready
+            and stack.pid("emulator") != killed
+        ),
     )
     stack.publish("B", "Siemens recalls 600 pumps in Chile.")
     eventually("batch B scored", lambda: stack.rows(SCORED.format("B")) == [("scored",)])

@@ -18,7 +18,7 @@ from orchestration.resources.broker import Broker, Message
 from orchestration.resources.postgres import Connection
 
 PULL_MESSAGES = 500
-PULL_SECONDS = 2.0
+PULL_SECONDS = 1.0
 
 
 @retry(

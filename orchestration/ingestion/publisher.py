@@ -26,7 +26,7 @@ class Published:
 
 def new_batch_id() -> str:
     """An id for the batch of one publish command, sortable by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
 
 
 def publish(

@@ -159,7 +159,7 @@ class Stack:
             first.append(self._launch_emulator())
         if self.brought.llm_base_url is None:
             first.append(self._launch_analyst())
-        ensure_manifest()
+        ensure_manifest(self.env)
         for child in first:
             self._until_ready(child)
         if not self.owns_emulator:

@@ -1,36 +1,50 @@
 """dbt in Dagster: its models, seeds and tests as assets, and the condition that refreshes them."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, cast
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 
 from orchestration.job_names import REFRESH_MARTS
-from orchestration.transformation.project import DBT, PROJECT
+from orchestration.scoring.assets import FINDINGS
+from orchestration.transformation.project import DBT, FOLDER, MANIFEST
 from orchestration.transformation.translator import Translator
 
+PROJECT = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER)
+
+# Conditions on jobs are a preview in the pinned Dagster; the pin is what makes that safe.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+_condition = dg.AutomationCondition
+SCORING_IS_UNDER_WAY = _condition.asset_matches(
+    # the last thing that a scoring run does is to evaluate the checks of its findings
+    FINDINGS,
+    _condition.any_checks_match(_condition.in_progress()),
+)
 # One condition for the whole job, so that dbt always builds the whole graph: conditions on single
-# models would request them piecemeal. Findings or documents changed since the last request, and
-# neither their run nor a refresh is queued or under way.
+# models would request them piecemeal.
 NEWS_IN_THE_SOURCES = (
-    dg.AutomationCondition.any_job_root_assets_match(dg.AutomationCondition.any_deps_updated())
-    .since(cast("dg.AutomationCondition[Any]", dg.AutomationCondition.newly_requested()))
-    .with_label("the sources changed since the last refresh")
-) & ~dg.AutomationCondition.any_job_root_assets_match(
-    dg.AutomationCondition.in_progress() | dg.AutomationCondition.any_deps_in_progress()
-).with_label("a source or a refresh is under way")
+    _condition.any_job_root_assets_match(_condition.any_deps_updated())
+    .since(cast("dg.AutomationCondition[Any]", _condition.newly_requested()))
+    .with_label("findings or documents changed since the last refresh")
+) & ~_condition.any_job_root_assets_match(
+    _condition.in_progress() | SCORING_IS_UNDER_WAY
+).with_label("a refresh or a scoring run is queued or under way")
 
 
 @dbt_assets(
     name="dbt_models",
-    manifest=PROJECT.manifest_path,
+    manifest=MANIFEST,
     project=PROJECT,
     dagster_dbt_translator=Translator(),
+    pool="dbt",
 )
 def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Build the selected models and seeds and run their tests, which are the asset checks."""
-    yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream()
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    yield from dbt.cli(command, context=context, target_path=FOLDER / "target" / "dagster").stream()
 
 
 refresh_marts = dg.define_asset_job(
@@ -38,7 +52,6 @@ refresh_marts = dg.define_asset_job(
     selection=dg.AssetSelection.assets(dbt_models),
     description="Builds and tests all dbt models: what findings mean, by the policy in the seeds.",
     automation_condition=NEWS_IN_THE_SOURCES,
-    tags={"supplier_risk/single_flight": REFRESH_MARTS},
 )
 
 marts_refresh_sensor = dg.AutomationConditionSensorDefinition(

@@ -1,0 +1,75 @@
+# Every target prepares what it needs; `make help` lists them.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/supplier-risk
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down test test-slow lint bench clean lock
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Install the product with locked versions into .venv
+
+demo: $(STAMP) ## Real news from topic to risk scores, shown as a table; then everything stops
+	@$(RUN) demo
+
+up: $(STAMP) ## Start the local stack and return; the Dagster UI stays
+	@$(RUN) local up --detach
+
+down: $(STAMP) ## Stop the local stack; its data stay
+	@$(RUN) local down
+
+test: $(DEV_STAMP) ## Fast unit tests and integration tests against the real parts
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow"
+
+test-slow: $(DEV_STAMP) ## The slower kinds: crashes, a browser
+	$(BIN)/pytest -m slow
+
+lint: $(DEV_STAMP) ## Style, types, import direction, SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+
+bench: $(DEV_STAMP) ## Measure against a bare peer, in one run; tables and benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lock: $(DEV_STAMP) ## Renew the locked versions
+	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev $(LOCK_OPTIONS) \
+		-c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove .venv, the local stack's data and everything that can be made again
+	@if [ -x $(RUN) ]; then $(RUN) local down; $(RUN) local remove; fi
+	rm -rf $(VENV) .state .pytest_cache .ruff_cache .mypy_cache .hypothesis dbt_project/target
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header --no-strip-extras
+
+# uv installs in seconds what takes pip minutes; it is itself installed by pip, with its hash.
+$(BIN)/uv: requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+		--require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.lock | $(STAMP)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+		--require-hashes -r requirements-dev.lock
+	@touch $@

@@ -45,13 +45,15 @@ def status_table(status: Mapping[str, Any]) -> Table:
     """A row for all messages and one for each of the latest batches; empty states are left out."""
     rows = [{"batch_id": "all"} | status["totals"], *reversed(status["batches"][-_BATCHES:])]
     states = [state for state in _STATES if state in _ALWAYS or any(row[state] for row in rows)]
-    table = Table(title="Messages received", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("batch", no_wrap=True)
+    table = Table(
+        title="Messages received", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("batch", overflow="fold")
     for state in states:
         style = "red" if state in {"dead", "rejected", "gap"} else None
-        table.add_column(state.replace("_", "\n"), justify="right", style=style)
+        table.add_column(state.replace("_", "\n"), justify="right", style=style, no_wrap=True)
     for heading in ("calls", "tokens", "cost"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         counts = [f"{row[state]:,}" if row[state] else "-" for state in states]
         tokens = f"{row['input_tokens'] + row['output_tokens']:,}"
@@ -72,29 +74,26 @@ def status_table(status: Mapping[str, Any]) -> Table:
 
 
 def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The riskiest pairs, each with its evidence."""
+    """The riskiest pairs, each with its reasons and its evidence."""
     table = Table(
         title="Riskiest suppliers by country (100 = highest risk)",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
         show_lines=True,
-        expand=True,
     )
-    table.add_column("supplier @ country", overflow="fold", ratio=3)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
-    table.add_column("top dimension", overflow="fold", ratio=2)
-    table.add_column("keywords", overflow="fold", ratio=3)
-    table.add_column("evidence", overflow="fold", ratio=7)
+    table.add_column("supplier @ country: top dimension, keywords, evidence", overflow="fold")
     for row in rows:
-        evidence = Text.assemble(f"“{row['quote']}”", (f"  {row['publisher']}", "dim"))
-        table.add_row(
-            Text.assemble((row["supplier_name"], "bold"), f" @ {row['country']}"),
-            str(row["score"]),
-            Text(row["band"], style=BAND_STYLES[row["band"]]),
-            (row["top_dimension"] or "").replace("_", " "),
-            Text(row["keywords"] or ""),
-            evidence,
+        dimension = (row["top_dimension"] or "").replace("_", " ")
+        why = Text.assemble(
+            (f"{row['supplier_name']} @ {row['country']}", "bold"),
+            f": {dimension}, ",
+            (row["keywords"] or "", "italic"),
+            f"\n“{' '.join(row['quote'].split())}” ",
+            (row["publisher"], "dim"),
         )
+        table.add_row(str(row["score"]), Text(row["band"], style=BAND_STYLES[row["band"]]), why)
     return table
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 
 from orchestration.local import analyst_part, emulator, postgres
 from orchestration.local.processes import Part, start, start_guardian
@@ -24,6 +25,12 @@ from orchestration.resources.postgres import Connection, connect
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import LlmSettings, LocalSettings, PostgresSettings, PubsubSettings
 from orchestration.transformation.project import ensure_manifest
+
+# A loaded machine is no fault of the code: properties are about values, never about time.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 PASSWORD = "for-tests-only"
 _TEMPLATE = "template_for_tests"

@@ -1,7 +1,7 @@
 """Landing: a pulled batch becomes rows in one transaction, is committed, and only then acked.
 
-Unique indexes guard against two landers at once: the one that loses starts its batch again and
-then sees the other's rows.
+Unique indexes guard against two landers at once: the one that loses, to an index or to a deadlock,
+starts its batch again and then sees the other's rows.
 """
 
 import json
@@ -22,7 +22,9 @@ PULL_SECONDS = 1.0
 
 
 @retry(
-    retry=retry_if_exception_type(psycopg.errors.UniqueViolation),
+    retry=retry_if_exception_type(
+        (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
+    ),
     stop=stop_after_attempt(10),
     wait=wait_random_exponential(multiplier=0.02, max=1.0),
     reraise=True,

@@ -29,7 +29,7 @@ def document(text: str, external_id: str = "a", version: int = 1) -> bytes:
 
 
 def count(connection: Connection, table: str) -> int:
-    return int(one(connection, f"select count(*) as n from {table}")["n"])  # type: ignore[arg-type]
+    return int(one(connection, f"select count(*) as n from {table}")["n"])
 
 
 def states(connection: Connection) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Publishing through the emulator, and the mapping of dates for the demonstration."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,10 @@ from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import PubsubSettings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def records(*contents: Document | Rejected) -> list[Record]:
@@ -60,8 +64,7 @@ def test_a_missing_subscription_is_named_with_what_to_do(broker: GooglePubsub) -
 
 @given(
     st.lists(
-        st.none()
-        | st.datetimes(datetime(2006, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC)),
+        st.none() | st.dates(date(2006, 1, 1), date(2026, 1, 1)).map(midnight),
         min_size=1,
         max_size=20,
     ),
@@ -71,17 +74,17 @@ def test_redating_keeps_the_order_fits_the_window_and_remembers_the_original(
     dates: list[datetime | None], days: int
 ) -> None:
     given_records = records(
-        *[Document(text=str(n), published_at=date) for n, date in enumerate(dates)]
+        *[Document(text=str(n), published_at=day) for n, day in enumerate(dates)]
     )
     moved = [record.content for record in redate(given_records, days, NOW)]
     dated = []
-    for document, date in zip(moved, dates, strict=True):
+    for document, day in zip(moved, dates, strict=True):
         assert isinstance(document, Document)
-        assert document.original_published_at == date
-        assert (document.published_at is None) == (date is None)
-        if document.published_at is not None and date is not None:
+        assert document.original_published_at == day
+        assert (document.published_at is None) == (day is None)
+        if document.published_at is not None and day is not None:
             assert NOW - timedelta(days=days) <= document.published_at <= NOW
-            dated.append((date, document.published_at))
+            dated.append((day, document.published_at))
     dated.sort()
     assert [new for _, new in dated] == sorted(new for _, new in dated)
 

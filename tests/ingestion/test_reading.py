@@ -52,7 +52,8 @@ def test_csv_columns_are_fields_and_empty_cells_are_absent(tmp_path: Path) -> No
     path = tmp_path / "news.csv"
     path.write_text(
         "external_id,text,version,published_at,supplier_hints\n"
-        '007,"fire, big\nsecond line",2,2026-01-02,"[{""supplier"": ""siemens"", ""country"": ""DE""}]"\n'
+        '007,"fire, big\nsecond line",2,2026-01-02,'
+        '"[{""supplier"": ""siemens"", ""country"": ""DE""}]"\n'
         "008,,,,\n"
         "009,NA,x,,\n"
         "010,NA,,,{\n"

@@ -67,7 +67,7 @@ class LocalStack:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
-            return [tuple(row.values()) for row in connection.execute(query)]  # type: ignore[call-overload]
+            return [tuple(row.values()) for row in connection.execute(query)]
 
     def publish(self, batch_id: str, *texts: str) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:

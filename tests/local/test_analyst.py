@@ -158,7 +158,11 @@ def test_a_schema_that_cannot_be_met_is_refused() -> None:
 def test_the_official_client_lists_the_model_and_gets_an_answer(analyst: Analyst) -> None:
     with OpenAI(base_url=analyst.settings.base_url, api_key="any") as client:
         assert [model.id for model in client.models.list()] == [MODEL]
-        schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+        schema: Any = {
+            "type": "object",
+            "properties": {"n": {"type": "integer"}},
+            "required": ["n"],
+        }
         done = client.chat.completions.create(
             model=MODEL,
             messages=[{"role": "user", "content": "Anything."}],

@@ -2,10 +2,12 @@
 
 import pytest
 
+from orchestration.ingestion.landing import land
 from orchestration.resources.postgres import Connection
 from orchestration.scoring.checks import INVARIANTS, violations
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
+from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
 
@@ -45,8 +47,6 @@ CANNOT_BE_BROKEN = {"at most one current assessment per mention"}
 
 @pytest.fixture
 def scored(connection: Connection, analyst: Analyst) -> Connection:
-    from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, land, message
-
     land_texts(connection, RECALL, BANKRUPTCY, "Nobody.")
     land(connection, SUBSCRIPTION, [message(b"[]")], LIMIT)
     run(connection, analyst.settings)

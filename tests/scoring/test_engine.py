@@ -54,7 +54,7 @@ def test_an_answer_is_checked_kept_and_counted(
     (answer,) = ask(connection, call(analyst.settings, item_id))
     assert answer.outcome == "ok"
     assert answer.reply.findings[0].event_type == "recall"
-    assert (answer.calls, answer.cost_usd) == (1, 0)
+    assert (answer.calls, answer.cost_usd) == (1, Decimal(0))
     row = one(connection, "select * from llm.attempts")
     assert (row["outcome"], row["http_status"], row["item_id"]) == ("ok", 200, item_id)
     assert row["input_tokens"] > 100

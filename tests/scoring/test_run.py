@@ -6,6 +6,7 @@ from orchestration.ingestion import work_items
 from orchestration.ingestion.message import Document
 from orchestration.resources.llm import EndpointRefuses
 from orchestration.resources.postgres import Connection, one
+from orchestration.scoring import engine, findings
 from orchestration.scoring.checks import violations
 from orchestration.scoring.status import status
 from orchestration.settings import LlmSettings
@@ -164,10 +165,8 @@ def test_a_wrong_key_ends_the_run_and_leaves_everything_pending(
 def test_a_run_that_lost_its_lease_writes_nothing(
     connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.scoring import findings
-
     land_texts(connection, RECALL)
-    real = findings.answer_all
+    real = engine.answer_all
 
     def slow(*arguments: object) -> object:
         answers = real(*arguments)  # type: ignore[arg-type]
@@ -204,8 +203,6 @@ def test_a_brief_is_asked_for_again_only_when_its_findings_change(
 def test_quotes_that_are_not_in_the_document_are_kept_and_flagged(
     connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.scoring import findings
-
     monkeypatch.setattr(findings, "find_quote", lambda quote, text: None)
     land_texts(connection, RECALL)
     result = run(connection, analyst.settings)

@@ -3,7 +3,6 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,7 +42,7 @@ def build(as_of: str = AS_OF) -> None:
 
 
 def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in connection.execute(query)]  # type: ignore[arg-type]
+    return [tuple(row.values()) for row in connection.execute(query)]
 
 
 def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Document:
@@ -52,7 +51,7 @@ def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Docume
 
 
 @pytest.fixture
-def scored(connection: Connection, analyst: Analyst) -> Iterator[Connection]:
+def scored(connection: Connection, analyst: Analyst) -> Connection:
     land_documents(
         connection,
         [
@@ -66,7 +65,7 @@ def scored(connection: Connection, analyst: Analyst) -> Iterator[Connection]:
     )
     land_documents(connection, [news(RECALL, "2026-03-20", publisher="copy")], batch="b2")
     run(connection, analyst.settings)
-    yield connection
+    return connection
 
 
 def test_findings_become_scores_events_evidence_and_a_reconciliation(

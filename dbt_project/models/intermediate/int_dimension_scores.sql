@@ -7,8 +7,8 @@ ranked as (
         *,
         row_number() over (
             partition by score_day, supplier_id, country, dimension
-            order by contribution desc, event_id
-        ) - 1 as position
+            order by contribution desc, event_id asc
+        ) - 1 as place
     from events
 ),
 
@@ -18,7 +18,7 @@ final as (
         supplier_id,
         country,
         dimension,
-        {{ damped_noisy_or('contribution', 'position') }} as score,
+        {{ damped_noisy_or('contribution', 'place') }} as score,
         count(*) as events
     from ranked
     group by score_day, supplier_id, country, dimension

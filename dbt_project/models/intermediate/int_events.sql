@@ -61,7 +61,7 @@ events as (
         ) as credibility,
         sum(credibility * score order by finding_id) / sum(credibility order by finding_id)
             as severity,
-        array_agg(finding_id order by level desc, credibility desc, finding_id) as finding_ids
+        array_agg(finding_id order by level desc, credibility desc, finding_id asc) as finding_ids
     from slices
     group by {{ story }}, stretch, slice
 ),

@@ -22,8 +22,8 @@ ranked as (
         *,
         row_number() over (
             partition by supplier_id, country, dimension
-            order by highest_level desc, uses desc, word
-        ) as position
+            order by highest_level desc, uses desc, word asc
+        ) as place
     from words
 ),
 
@@ -32,9 +32,9 @@ final as (
         supplier_id,
         country,
         dimension,
-        string_agg(word, ', ' order by position) as keywords
+        string_agg(word, ', ' order by place) as keywords
     from ranked
-    where position <= 5
+    where place <= 5
     group by supplier_id, country, dimension
 )
 

@@ -13,7 +13,7 @@ final as (
         scores.country,
         {{ worst_and_mean('scores.score', 'dimensions.weight', 'scores.dimension') }} as score,
         sum(scores.events)::bigint as events,
-        (array_agg(scores.dimension order by scores.score desc, scores.dimension))[1]
+        (array_agg(scores.dimension order by scores.score desc, scores.dimension asc))[1]
             as top_dimension
     from scores
     inner join dimensions using (dimension)

@@ -6,12 +6,16 @@
     'publisher_classes': 'publisher_class',
     'publishers': 'publisher',
 } %}
+{% set variables = [
+    'event_gap_days', 'event_span_days', 'corroboration_factor', 'damping', 'worst_share',
+    'thin_events'
+] %}
 
 with lines as (
     {% for seed, key in seeds.items() %}
         select
             '{{ seed }}' as seed,
-            string_agg({{ seed }}::text, '|' order by {{ key }}) as content
+            string_agg({{ seed }}::text, '|' order by {{ key }}) as seed_rows
         from {{ ref(seed) }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -21,8 +25,10 @@ final as (
     select
         left(
             md5(
-                string_agg(seed || ':' || content, '|' order by seed)
-                || '|{{ [var("event_gap_days"), var("event_span_days"), var("corroboration_factor"), var("damping"), var("worst_share"), var("thin_events")] | join(",") }}'
+                string_agg(seed || ':' || seed_rows, '|' order by seed)
+                {% for name in variables %}
+                    || '|{{ var(name) }}'
+                {% endfor %}
             ),
             12
         ) as policy_version

@@ -19,8 +19,8 @@ countries as (
         count(*) as suppliers,
         sum(events)::bigint as events,
         max(score) as worst_score,
-        (array_agg(supplier_id order by score desc, supplier_id))[1] as worst_supplier_id,
-        (array_agg(supplier_name order by score desc, supplier_id))[1] as worst_supplier_name,
+        (array_agg(supplier_id order by score desc, supplier_id asc))[1] as worst_supplier_id,
+        (array_agg(supplier_name order by score desc, supplier_id asc))[1] as worst_supplier_name,
         min(policy_version) as policy_version,
         min(as_of_date) as as_of_date
     from scores

@@ -11,7 +11,7 @@ final as (
         batch_id,
         count(*) as received,
         {% for state in states %}
-        count(*) filter (where state = '{{ state }}') as {{ state }},
+            count(*) filter (where state = '{{ state }}') as {{ state }},
         {% endfor %}
         count(*) filter (where state is null) as gap
     from messages

@@ -9,7 +9,9 @@ select
     (received_at at time zone 'utc')::date as received_on,
     (coalesce(published_at, received_at) at time zone 'utc')::date as dated_on,
     coalesce(
-        (published_at at time zone 'utc')::date - (original_published_at at time zone 'utc')::date, 0
+        (published_at at time zone 'utc')::date
+        - (original_published_at at time zone 'utc')::date,
+        0
     ) as moved_days
 from {{ source('ingest', 'documents') }}
 where duplicate_of is null and superseded_by is null

@@ -25,7 +25,8 @@ def _fit(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
-        return value if value in schema["enum"] else schema["enum"][0]
+        same = [one for one in schema["enum"] if _is_same(one, value)]
+        return same[0] if same else schema["enum"][0]
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
             return _fit_one_of(value, schema[keyword], root)
@@ -61,8 +62,13 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
 def _fit_one_of(value: Any, options: Any, root: Mapping[str, Any]) -> Any:
     """The first option that takes the value as it is, else the first filled in."""
     fitted = [_fit(value, option, root) for option in options]
-    same = [one for one in fitted if one == value and type(one) is type(value)]
+    same = [one for one in fitted if _is_same(one, value)]
     return same[0] if same else fitted[0]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equal as JSON knows it: true is not 1."""
+    return type(one) is type(other) and bool(one == other)
 
 
 def _fit_object(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,8 @@ def publish(
             lambda: progress.advance(task),
         )
     for place, rejected in published.refused:
-        err.print(f"{place}: {rejected.reason}: {rejected.detail}", style="red", markup=False)
+        line = terminal.plain(f"{place}: {rejected.reason}: {rejected.detail}")
+        err.print(line, style="red", markup=False)
     out.print(
         f"{published.sent:,} published to {settings.topic}, {len(published.refused):,} refused; "
         f"batch {published.batch_id}",

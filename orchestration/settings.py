@@ -83,7 +83,8 @@ class PubsubSettings(Section):
 class LlmSettings(Section):
     """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts.
 
-    `parameters` (JSON) go into each request, such as {"temperature": 0} where a model takes it.
+    `call_url` is where a person sees a call, with {} for its number. `parameters` (JSON) go into
+    each request, such as {"temperature": 0} where a model takes it.
     """
 
     model_config = SettingsConfigDict(env_prefix="llm_")
@@ -99,6 +100,7 @@ class LlmSettings(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     input_usd_per_million: float | None = Field(None, ge=0)
     output_usd_per_million: float | None = Field(None, ge=0)
+    call_url: str | None = None
 
 
 class IngestSettings(Section):

@@ -1,6 +1,9 @@
 """What a person sees in the terminal: tables and panels. No queries, no decisions."""
 
+import json
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich import box
@@ -34,6 +37,11 @@ _STATES = (
 )
 _ALWAYS = ("received", "scored", "pending", "dead")
 _BATCHES = 10
+
+
+def plain(text: str) -> str:
+    """Text of strangers without control characters, which could command the terminal."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
 
 
 def money(usd: float | None) -> str:
@@ -89,9 +97,9 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         why = Text.assemble(
             (f"{row['supplier_name']} @ {row['country']}", "bold"),
             f": {dimension}, ",
-            (row["keywords"] or "", "italic"),
-            f"\n“{' '.join(row['quote'].split())}” ",
-            (row["publisher"], "dim"),
+            (plain(row["keywords"] or ""), "italic"),
+            f"\n“{' '.join(plain(row['quote']).split())}” ",
+            (plain(row["publisher"]), "dim"),
         )
         table.add_row(str(row["score"]), Text(row["band"], style=BAND_STYLES[row["band"]]), why)
     return table
@@ -123,9 +131,9 @@ def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:
     )
     yield Panel(Text(head), title="call", title_align="left")
     for message in call["messages"]:
-        yield Panel(Text(message["content"]), title=message["role"], title_align="left")
-    answer = Syntax(call["answer"] or "(no text)", "json", word_wrap=True)
-    yield Panel(answer, title="answer", title_align="left")
+        text = Text(plain(message["content"]))
+        yield Panel(text, title=message["role"], title_align="left")
+    yield Panel(_json(call["answer"] or "(no text)"), title="answer", title_align="left")
     attempts = Table(title="attempts", title_justify="left")
     columns = (
         "attempt_id",
@@ -143,6 +151,18 @@ def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:
         attempts.add_column(column.replace("_", " "), overflow="fold")
     for attempt in call["attempts"]:
         attempts.add_row(
-            *[Text("" if attempt[column] is None else str(attempt[column])) for column in columns]
+            *[
+                Text("" if attempt[column] is None else plain(str(attempt[column])))
+                for column in columns
+            ]
         )
     yield attempts
+
+
+def _json(answer: str) -> Syntax:
+    """An answer, indented if it is JSON."""
+    with suppress(ValueError):
+        answer = json.dumps(json.loads(answer), indent=2, ensure_ascii=False)
+    return Syntax(
+        plain(answer), "json", word_wrap=True, theme="ansi_light", background_color="default"
+    )

@@ -3,6 +3,7 @@
 One stack serves all tests of this file, in their order.
 """
 
+import html
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import requests
 
 from tests.local.stack import LocalStack, as_set, eventually, local_stack
 
@@ -53,17 +55,19 @@ def test_the_pair_is_a_partition_with_metadata_and_the_checks_are_green(
         """{ assetNodeOrError(assetKey: {path: ["risk_findings"]}) { ... on AssetNode {
             partitionKeys
             assetMaterializations(limit: 1) { partition metadataEntries { label __typename
-                ... on IntMetadataEntry { intValue } ... on TextMetadataEntry { text } } }
+                ... on IntMetadataEntry { intValue } ... on UrlMetadataEntry { url } } }
             assetChecksOrError { ... on AssetChecks { checks { name
                 executionForLatestMaterialization { status } } } }
         } } }"""
     )["assetNodeOrError"]
     assert answer["partitionKeys"] == ["siemens@MX"]
     (event,) = answer["assetMaterializations"]
-    metadata = {e["label"]: e.get("intValue", e.get("text")) for e in event["metadataEntries"]}
+    metadata = {e["label"]: e.get("intValue", e.get("url")) for e in event["metadataEntries"]}
     assert event["partition"] == "siemens@MX"
     assert (metadata["documents"], metadata["findings"], metadata["paid_calls"]) == (1, 1, 2)
-    assert metadata["newest_call"].startswith("supplier-risk call ")
+    page = requests.get(metadata["newest_call"], timeout=10)
+    assert page.status_code == 200
+    assert RECALL in html.unescape(page.text)
     checks = answer["assetChecksOrError"]["checks"]
     assert {c["name"] for c in checks} == {"reconciliation", "outstanding", "quotes_verified"}
     for check in checks:

@@ -1,18 +1,16 @@
 """The offline analyst as a part of the stack: its process, its settings, whether it answers."""
 
-import sys
 from pathlib import Path
 
 import requests
 
 from orchestration.local.analyst import MODEL
-from orchestration.local.processes import Part
+from orchestration.local.processes import Part, python_part
 
 
 def part(port: int, log: Path) -> Part:
     """The analyst's HTTP server on 127.0.0.1."""
-    command = [sys.executable, "-m", "orchestration.local.analyst.server", "--port", str(port)]
-    return Part("analyst", command, log, env={})
+    return python_part("analyst", "orchestration.local.analyst.server", port, log)
 
 
 def environment(port: int) -> dict[str, str]:

@@ -39,6 +39,11 @@ class Part:
     unprivileged: bool = False
 
 
+def python_part(name: str, module: str, port: int, log: Path) -> Part:
+    """A module of this package that serves on a port."""
+    return Part(name, [sys.executable, "-m", module, "--port", str(port)], log, env={})
+
+
 @dataclass(frozen=True)
 class StopOrder:
     """How to stop one part; the part of a stack file that the guardian needs."""

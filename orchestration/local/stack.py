@@ -17,10 +17,10 @@ from typing import Any
 
 import psutil
 
-from orchestration.errors import StackError
+from orchestration.errors import StackError, UsageError
 from orchestration.ingestion import suppliers
 from orchestration.ingestion.supplier_csv import read_csv
-from orchestration.local import analyst_part, dagster_parts, emulator, postgres
+from orchestration.local import analyst_part, call_pages, dagster_parts, emulator, postgres
 from orchestration.local.processes import Part, StopOrder, start, start_guardian
 from orchestration.local.state import Running, StackFile, State
 from orchestration.migrations import upgrade
@@ -28,6 +28,7 @@ from orchestration.resources.postgres import connect
 from orchestration.settings import (
     STATE_VARIABLE,
     IngestSettings,
+    LlmSettings,
     LocalSettings,
     PostgresSettings,
 )
@@ -35,7 +36,7 @@ from orchestration.transformation.project import ensure_manifest
 
 START_SECONDS = 90.0
 MAX_RESTARTS = 5
-_PORTS = ("postgres", "emulator", "analyst", "code-server", "webserver")
+_PORTS = ("postgres", "emulator", "analyst", "calls", "code-server", "webserver")
 _PASSWORDS = (
     "POSTGRES_SUPERUSER_PASSWORD",
     "POSTGRES_MIGRATOR_PASSWORD",
@@ -66,7 +67,7 @@ class Stack:
         self.say = say
         self.guardian: subprocess.Popen[bytes] | None = None
         self.stack_id = secrets.token_hex(8)
-        self.brought = LocalSettings.load()
+        self.brought = _brought()
         self.children: list[Child] = []
         self.stopping = threading.Event()
         self.is_ready = False
@@ -137,6 +138,7 @@ class Stack:
             "DAGSTER_POSTGRES_USER": "dagster",
             "DAGSTER_POSTGRES_DATABASE": postgres.DAGSTER_DATABASE,
             "DAGSTER_HOME": str(self.state.dagster_home),
+            "LLM_CALL_URL": f"http://127.0.0.1:{self.ports['calls']}/calls/{{}}",
             "PUBSUB_EMULATOR_HOST": self.brought.pubsub_emulator_host
             or f"127.0.0.1:{self.ports['emulator']}",
         }
@@ -170,11 +172,13 @@ class Stack:
         dagster_parts.prepare_home(home, self.ports["code-server"])
         code, web = self.ports["code-server"], self.ports["webserver"]
         env = self._child_environment()
+        calls = self._launch_call_pages()
         server = self._launch(
             dagster_parts.code_server(code, self._log("code-server"), env),
             f"127.0.0.1:{code}",
             lambda: dagster_parts.code_server_is_ready(code),
         )
+        self._until_ready(calls)
         self._until_ready(server)
         both = [
             self._launch(
@@ -214,6 +218,14 @@ class Stack:
             analyst_part.part(port, self._log("analyst")),
             f"http://127.0.0.1:{port}/v1",
             lambda: analyst_part.is_ready(port),
+        )
+
+    def _launch_call_pages(self) -> Child:
+        port = self.ports["calls"]
+        return self._launch(
+            call_pages.part(port, self._log("calls")),
+            self.env["LLM_CALL_URL"].removesuffix("{}"),
+            lambda: call_pages.is_ready(port),
         )
 
     def _prepare_database(self) -> None:
@@ -284,6 +296,19 @@ class Stack:
         own = psutil.Process(os.getpid())
         parts = tuple(Running(c.part.name, c.address, _stop_order(c)) for c in self.children)
         self.state.write_stack(StackFile(self.stack_id, own.pid, own.create_time(), ready, parts))
+
+
+def _brought() -> LocalSettings:
+    """What the user brings instead of the stack's own parts. Raises UsageError if it is half."""
+    brought = LocalSettings.load()
+    if brought.llm_base_url is None and (brought.llm_api_key or brought.llm_model):
+        raise UsageError(
+            "LLM_API_KEY or LLM_MODEL is set, LLM_BASE_URL is not: set all three to use a real "
+            "model, such as LLM_BASE_URL=https://api.openai.com/v1; or none for the offline analyst"
+        )
+    if brought.llm_base_url is not None:
+        LlmSettings.load()
+    return brought
 
 
 def _stop_order(child: Child) -> StopOrder:

@@ -4,6 +4,7 @@ A run without a partition takes whatever is pending; a run with partitions sees 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -130,10 +131,20 @@ def _log_materializations(
     """One event for each asset and finished pair, after everything is committed."""
     for key, summary in result.pairs.items():
         shared = {"model": settings.model, "llm_run": context.run_id}
-        findings = {**summary.findings_metadata(), **shared}
+        call = _link_to_call(summary.last_response_id, settings.call_url)
+        findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.md(summary.brief or "No adverse finding."), **shared}
         for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=metadata))
+
+
+def _link_to_call(response_id: int | None, call_url: str | None) -> dg.MetadataValue[Any]:
+    """A link where one is configured, else the command that shows the call."""
+    if response_id is None:
+        return dg.MetadataValue.text("none")
+    if call_url is None:
+        return dg.MetadataValue.text(f"supplier-risk call {response_id}")
+    return dg.MetadataValue.url(call_url.replace("{}", str(response_id)))
 
 
 def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:

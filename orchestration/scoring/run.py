@@ -36,7 +36,6 @@ class PairSummary:
     def findings_metadata(self) -> dict[str, Any]:
         """The numbers that Dagster shows beside a materialization."""
         cost = self.spent.cost_usd
-        call = self.last_response_id
         return {
             "documents": self.documents,
             "findings": self.findings,
@@ -46,7 +45,6 @@ class PairSummary:
             "paid_calls": self.spent.calls,
             "answers_from_cache": self.spent.from_cache,
             "cost_usd": "unknown" if cost is None else float(cost),
-            "newest_call": f"supplier-risk call {call}" if call is not None else "none",
         }
 
 

@@ -70,8 +70,11 @@ class LocalStack:
             return [tuple(row.values()) for row in connection.execute(query)]
 
     def publish(self, batch_id: str, *texts: str) -> None:
+        self.publish_records(batch_id, *[{"text": text} for text in texts])
+
+    def publish_records(self, batch_id: str, *records: dict[str, Any]) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.write("".join(json.dumps({"text": text}) + "\n" for text in texts))
+            file.write("".join(json.dumps(record) + "\n" for record in records))
             file.flush()
             done = self.run("publish", file.name, "--batch-id", batch_id)
         assert done.returncode == 0, done.stderr

@@ -1,0 +1,165 @@
+"""The Dagster UI in a real browser (Debian's chromium), as an engineer uses it."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.local.stack import LocalStack, eventually, local_stack
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STATES = "select count(*) from risk.message_states where state = '{}'"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    """Four pairs; the document of siemens@CL is corrected and names no supplier any more."""
+    with local_stack() as stack:
+        stack.up()
+        stack.publish_records(
+            "A",
+            {"text": "ABB Ltd recalls switches in Peru.", "external_id": "1"},
+            {"text": "Siemens recalls valves in Chile.", "external_id": "2"},
+            {"text": "Siemens recalls pumps in Mexico.", "external_id": "3"},
+            {"text": "Airbus recalls doors in Spain.", "external_id": "4"},
+        )
+        eventually("batch A scored", lambda: stack.rows(STATES.format("scored")) == [(4,)])
+        stack.publish_records("B", {"text": "Nothing happened.", "external_id": "2", "version": 2})
+        eventually("batch B landed", lambda: stack.rows(STATES.format("no_supplier")) == [(1,)])
+        yield stack
+
+
+@pytest.fixture
+def page(stack: LocalStack) -> Iterator[Page]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(
+            viewport={"width": 1600, "height": 1000},
+            base_url=stack.running().address("webserver"),
+        )
+        page.set_default_timeout(30_000)
+        yield page
+        browser.close()
+
+
+def open_backfill_dialog(page: Page) -> None:
+    page.goto("/assets/risk_findings?view=partitions")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_text("Select a partition or create one").click()
+
+
+def choose(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.get_by_role("menuitem").filter(has_text=key).first.click()
+
+
+def launch(page: Page, stack: LocalStack) -> dict[str, Any]:
+    """Launch and wait for the end of the backfill."""
+    known = {backfill["id"] for backfill in backfills(stack)}
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Launch backfill").click()
+
+    def ended() -> dict[str, Any] | None:
+        new = [backfill for backfill in backfills(stack) if backfill["id"] not in known]
+        done = [b for b in new if b["status"].startswith(("COMPLETED", "FAILED", "CANCELED"))]
+        return done[0] if done else None
+
+    result: dict[str, Any] = eventually("the end of the backfill", ended)
+    return result
+
+
+def backfills(stack: LocalStack) -> list[dict[str, Any]]:
+    answer = stack.graphql(
+        "{ partitionBackfillsOrError(limit: 20) { ... on PartitionBackfills { results"
+        " { id status numPartitions partitionNames error { message } } } } }"
+    )
+    found: list[dict[str, Any]] = answer["partitionBackfillsOrError"]["results"]
+    return found
+
+
+def newest_metadata(stack: LocalStack, key: str) -> dict[str, Any]:
+    answer = stack.graphql(
+        """query($key: [String!]) { assetNodeOrError(assetKey: {path: ["risk_findings"]}) {
+            ... on AssetNode { assetMaterializations(partitions: $key, limit: 1) { runId
+                metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }""",
+        key=[key],
+    )
+    (event,) = answer["assetNodeOrError"]["assetMaterializations"]
+    return {"run": event["runId"]} | {
+        e["label"]: e.get("intValue") for e in event["metadataEntries"]
+    }
+
+
+def test_the_graph_leads_from_the_topic_to_the_marts(page: Page) -> None:
+    page.goto("/asset-groups")
+    for group in ("ingestion", "scoring", "policy", "staging", "intermediate", "marts"):
+        page.get_by_text(group, exact=True).first.wait_for()
+
+
+def test_a_partition_shows_its_documents_findings_cost_and_a_link_to_the_call(
+    page: Page,
+) -> None:
+    page.goto("/assets/risk_findings?view=partitions&partition=abb%40PE")
+    for label in ("documents", "findings", "cost_usd", "paid_calls"):
+        page.get_by_text(label, exact=True).first.wait_for()
+    link = page.locator("a[href*='/calls/']").first
+    with page.context.expect_page() as opened:
+        link.click()
+    opened.value.get_by_text("ABB Ltd recalls switches in Peru.").first.wait_for()
+
+
+def test_a_backfill_of_two_pairs_one_without_documents_ends_green_and_pays_nothing(
+    page: Page, stack: LocalStack
+) -> None:
+    before = stack.rows("select count(*) from llm.attempts")
+    open_backfill_dialog(page)
+    choose(page, "abb@PE", "siemens@CL")
+    backfill = launch(page, stack)
+    assert backfill["status"] == "COMPLETED_SUCCESS", backfill
+    assert sorted(backfill["partitionNames"]) == ["abb@PE", "siemens@CL"]
+    assert stack.rows("select count(*) from llm.attempts") == before
+    full, empty = (newest_metadata(stack, key) for key in ("abb@PE", "siemens@CL"))
+    assert (full["documents"], full["findings"], full["paid_calls"]) == (1, 1, 0)
+    assert (empty["documents"], empty["findings"], empty["paid_calls"]) == (0, 0, 0)
+
+
+def test_a_partition_added_by_hand_that_is_no_observed_pair_fails_with_a_clear_sentence(
+    page: Page, stack: LocalStack
+) -> None:
+    before = newest_metadata(stack, "airbus@ES")
+    open_backfill_dialog(page)
+    page.get_by_text("Add partition", exact=True).click()
+    page.get_by_placeholder("name").last.fill("nobody@ZZ")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("1 partition").first.wait_for()
+    page.get_by_text("nobody@ZZ").first.click()
+    choose(page, "airbus@ES")
+    backfill = launch(page, stack)
+    assert backfill["status"] == "COMPLETED_FAILED", backfill
+    assert newest_metadata(stack, "airbus@ES")["run"] != before["run"]
+    failures = stack.graphql(
+        "{ logsForFailedRun: runsOrError(filter: {statuses: [FAILURE]}, limit: 1) { ... on Runs {"
+        " results { runId eventConnection { events { ... on ExecutionStepFailureEvent"
+        " { error { message } } } } } } } }"
+    )["logsForFailedRun"]["results"]
+    messages = [e["error"]["message"] for e in failures[0]["eventConnection"]["events"] if e]
+    assert any("no document mentions this supplier in this country" in m for m in messages)
+    stack.publish("C", "Airbus recalls wings in Spain.")
+    scored = "select state from risk.message_states where batch_id = 'C'"
+    eventually("the next document scored", lambda: stack.rows(scored) == [("scored",)])

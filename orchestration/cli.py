@@ -95,7 +95,8 @@ def status(
     if as_json:
         print(json.dumps(found, default=str))
     else:
-        out.print(terminal.status_table(found))
+        for table in terminal.status_tables(found):
+            out.print(table)
 
 
 @app.command()

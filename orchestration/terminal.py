@@ -49,36 +49,61 @@ def money(usd: float | None) -> str:
     return "unknown" if usd is None else f"${usd:,.2f}"
 
 
-def status_table(status: Mapping[str, Any]) -> Table:
-    """A row for all messages and one for each of the latest batches; empty states are left out."""
+def status_tables(status: Mapping[str, Any]) -> Iterator[Table]:
+    """Where the messages are, and what the calls cost: in all, and for the latest batches."""
     rows = [{"batch_id": "all"} | status["totals"], *reversed(status["batches"][-_BATCHES:])]
+    yield _states_table(rows, hidden=len(status["batches"]) - _BATCHES)
+    yield _calls_table(rows)
+
+
+def _states_table(rows: Sequence[Mapping[str, Any]], hidden: int) -> Table:
+    """Empty states are left out."""
     states = [state for state in _STATES if state in _ALWAYS or any(row[state] for row in rows)]
-    table = Table(
-        title="Messages received", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.add_column("batch", overflow="fold")
+    table = _batch_table("Messages received")
     for state in states:
         style = "red" if state in {"dead", "rejected", "gap"} else None
         table.add_column(state.replace("_", "\n"), justify="right", style=style, no_wrap=True)
-    for heading in ("calls", "tokens", "cost"):
-        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         counts = [f"{row[state]:,}" if row[state] else "-" for state in states]
-        tokens = f"{row['input_tokens'] + row['output_tokens']:,}"
-        spent = [f"{row['calls']:,}", tokens, money(row["cost_usd"])]
-        table.add_row(row["batch_id"] or "(no batch)", *counts, *spent)
-        if row["batch_id"] == "all":
-            table.add_section()
+        table.add_row(_batch_name(row), *counts, end_section=row is rows[0])
     captions = []
-    if status["totals"]["pending"]:
-        age = status["totals"]["pending_age_seconds"]
-        captions.append(f"The oldest pending message came {age:,} s ago.")
-    hidden = len(status["batches"]) - _BATCHES
+    if rows[0]["pending"]:
+        captions.append(
+            f"The oldest pending message came {rows[0]['pending_age_seconds']:,} s ago."
+        )
     if hidden > 0:
         captions.append(f"{hidden:,} older batches: supplier-risk status --json")
     table.caption = " ".join(captions) or None
-    table.caption_justify = "left"
     return table
+
+
+def _calls_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = _batch_table("Calls to the LLM")
+    for heading in ("calls", "tokens in", "tokens out", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("calls", "input_tokens", "output_tokens")]
+        table.add_row(_batch_name(row), *counts, money(row["cost_usd"]), end_section=row is rows[0])
+    table.caption = (
+        "Briefs belong to a pair, not to a batch: their calls are in the first row only."
+    )
+    return table
+
+
+def _batch_table(title: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("batch", overflow="fold", min_width=12)
+    return table
+
+
+def _batch_name(row: Mapping[str, Any]) -> Text:
+    return Text(plain(row["batch_id"] or "(no batch)"))
 
 
 def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:

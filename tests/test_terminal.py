@@ -1,11 +1,12 @@
 """What is shown in the terminal comes from strangers in part, and must not command it."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
-from orchestration.terminal import call_parts, money, plain, risk_table, status_table
+from orchestration.terminal import call_parts, money, plain, risk_table, status_tables
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 
@@ -62,12 +63,18 @@ def test_hostile_evidence_and_answers_do_not_reach_the_terminal_as_commands() ->
 
 def test_the_status_reads_at_eighty_columns() -> None:
     found = {
-        "totals": batch("", received=123_456, scored=100_000, duplicate=20_000, pending=3_456),
+        "totals": batch(
+            "", received=123_456, scored=100_000, duplicate=20_000, pending=3_456, no_supplier=9
+        )
+        | {"input_tokens": 112_055_900, "cost_usd": 123.45},
         "batches": [batch(f"20261122-19431{n}-2e3{n}", received=1_028) for n in range(12)],
     }
-    output = shown(status_table(found))
+    output = shown(*status_tables(found))
     assert "123,456" in output
     assert "…" not in output
+    assert "112,055,900" in output
+    assert "$123.45" in output
+    assert len(set(re.findall(r"20261122-19431\d+-2e3\d+", output))) == 10
     assert "2 older batches" in output
     assert "rejected" not in output
 

@@ -7,6 +7,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from orchestration.errors import UsageError
 from orchestration.local.state import State
@@ -77,7 +78,7 @@ def logs(
     for name in [part] if part else files:
         out.rule(name, align="left")
         tail = files[name].read_text(errors="replace").splitlines()[-lines:]
-        out.print("\n".join(tail), markup=False, highlight=False)
+        out.print(Text.from_ansi("\n".join(tail)), soft_wrap=True)
 
 
 @local.command()

@@ -40,8 +40,8 @@ _BATCHES = 10
 
 
 def plain(text: str) -> str:
-    """Text of strangers without control characters, which could command the terminal."""
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
+    """Text of strangers without what could command the terminal or turn round the reading order."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf"})
 
 
 def money(usd: float | None) -> str:

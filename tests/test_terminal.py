@@ -28,9 +28,9 @@ def batch(batch_id: str, **states: int) -> dict[str, object]:
     return dict.fromkeys(names, 0) | {"batch_id": batch_id, "cost_usd": 0.0} | states
 
 
-@pytest.mark.parametrize("text", [ESCAPE, "\x9b2J", "a\rb\x08"])
-def test_control_characters_are_left_out(text: str) -> None:
-    assert not any(c in plain(text) for c in "\x1b\x07\x9b\r\x08")
+@pytest.mark.parametrize("text", [ESCAPE, "\x9b2J", "a\rb\x08", "safe\u202etxt.exe\u2066"])
+def test_characters_that_command_or_turn_round_are_left_out(text: str) -> None:
+    assert not any(c in plain(text) for c in "\x1b\x07\x9b\r\x08\u202e\u2066")
 
 
 def test_hostile_evidence_and_answers_do_not_reach_the_terminal_as_commands() -> None:

@@ -13,10 +13,14 @@
     power(0.5::double precision, least({{ age_days }}::double precision / {{ half_life_days }}, 100))
 {%- endmacro %}
 
-{# Damped noisy-OR over contributions from 0 to 100, the largest first (`position` counts from 0). #}
+{# Damped noisy-OR over contributions from 0 to 100, the largest first (`position` counts from 0).
+   A contribution of 100 leaves next to nothing, not nothing, of which there is no logarithm. #}
 {% macro damped_noisy_or(contribution, position) -%}
     100 * (1 - exp(sum(
-        ln(1 - {{ contribution }} / 100 * power({{ var("damping") }}::double precision, least({{ position }}, 60)))
+        ln(greatest(
+            1 - {{ contribution }} / 100 * power({{ var("damping") }}::double precision, least({{ position }}, 60)),
+            1e-12
+        ))
         order by {{ position }}
     )))
 {%- endmacro %}

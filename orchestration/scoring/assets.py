@@ -133,7 +133,7 @@ def _log_materializations(
         shared = {"model": settings.model, "llm_run": context.run_id}
         call = _link_to_call(summary.last_response_id, settings.call_url)
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
-        briefs = {"brief": dg.MetadataValue.md(summary.brief or "No adverse finding."), **shared}
+        briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}
         for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=metadata))
 

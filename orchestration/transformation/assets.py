@@ -9,10 +9,10 @@ from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 
 from orchestration.job_names import REFRESH_MARTS
 from orchestration.scoring.assets import FINDINGS
-from orchestration.transformation.project import DBT, FOLDER, MANIFEST
+from orchestration.transformation.project import DBT, FOLDER, MANIFEST, TARGET
 from orchestration.transformation.translator import Translator
 
-PROJECT = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER)
+PROJECT = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER, target_path=TARGET)
 
 # Conditions on jobs are a preview in the pinned Dagster; the pin is what makes that safe.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -25,10 +25,13 @@ SCORING_IS_UNDER_WAY = _condition.asset_matches(
 )
 # One condition for the whole job, so that dbt always builds the whole graph: conditions on single
 # models would request them piecemeal.
-NEWS_IN_THE_SOURCES = (
-    _condition.any_job_root_assets_match(_condition.any_deps_updated())
+# Scores decay, so a new day asks for a refresh too, shortly after midnight in UTC.
+REFRESH_IS_DUE = (
+    _condition.any_job_root_assets_match(
+        _condition.any_deps_updated() | _condition.cron_tick_passed("5 0 * * *", "UTC")
+    )
     .since(cast("dg.AutomationCondition[Any]", _condition.newly_requested()))
-    .with_label("findings or documents changed since the last refresh")
+    .with_label("findings or documents changed since the last refresh, or a day began")
 ) & ~_condition.any_job_root_assets_match(
     _condition.in_progress() | SCORING_IS_UNDER_WAY
 ).with_label("a refresh or a scoring run is queued or under way")
@@ -44,14 +47,14 @@ NEWS_IN_THE_SOURCES = (
 def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Build the selected models and seeds and run their tests, which are the asset checks."""
     command = ["build", "--exclude-resource-type", "unit_test"]
-    yield from dbt.cli(command, context=context, target_path=FOLDER / "target" / "dagster").stream()
+    yield from dbt.cli(command, context=context, target_path=TARGET / "dagster").stream()
 
 
 refresh_marts = dg.define_asset_job(
     REFRESH_MARTS,
     selection=dg.AssetSelection.assets(dbt_models),
     description="Builds and tests all dbt models: what findings mean, by the policy in the seeds.",
-    automation_condition=NEWS_IN_THE_SOURCES,
+    automation_condition=REFRESH_IS_DUE,
 )
 
 marts_refresh_sensor = dg.AutomationConditionSensorDefinition(

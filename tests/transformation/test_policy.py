@@ -14,7 +14,7 @@ from orchestration.transformation.project import FOLDER
 
 VARS = yaml.safe_load((FOLDER / "dbt_project.yml").read_text())["vars"]
 # as they come: weight x severity, where the weight is at least 0.5 ** 100
-contribution = st.floats(0, 95).map(lambda x: round(x, 40))
+contribution = st.floats(0, 100).map(lambda x: round(x, 40))
 contributions = st.lists(contribution, min_size=1, max_size=80)
 with_database = settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -15,7 +15,7 @@ countries as (
     select
         country,
         dimension,
-        {{ worst_and_mean('score', '1', 'supplier_id') }} as score,
+        round(({{ worst_and_mean('score', '1', 'supplier_id') }})::numeric, 1) as score,
         count(*) as suppliers,
         sum(events)::bigint as events,
         max(score) as worst_score,
@@ -31,7 +31,7 @@ final as (
     select
         countries.country,
         countries.dimension,
-        round(countries.score::numeric, 1) as score,
+        countries.score,
         bands.band,
         countries.suppliers,
         countries.events,

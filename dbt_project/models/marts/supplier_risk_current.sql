@@ -5,13 +5,14 @@ with pairs as (
     from {{ ref('stg_mentions') }}
 ),
 
+-- rounded as shown: the band and the trend must agree with the score that stands beside them
 scores as (
     select
         score_day,
         supplier_id,
         country,
         dimension,
-        score,
+        round(score::numeric, 1) as score,
         events,
         null::text as top_dimension
     from {{ ref('int_dimension_scores') }}
@@ -21,7 +22,7 @@ scores as (
         supplier_id,
         country,
         'overall' as dimension,
-        score,
+        round(score::numeric, 1) as score,
         events,
         top_dimension
     from {{ ref('int_overall_scores') }}
@@ -92,7 +93,7 @@ final as (
         suppliers.supplier_category,
         rows_wanted.country,
         rows_wanted.dimension,
-        round(today.score::numeric, 1) as score,
+        today.score,
         coalesce(bands.band, 'no signal') as band,
         case
             when coalesce(today.events, 0) < {{ var('thin_events') }} then 'low' else 'normal'
@@ -101,7 +102,7 @@ final as (
         coalesce(risk_documents.documents, 0) as documents,
         keywords.keywords,
         today.top_dimension,
-        round((coalesce(today.score, 0) - coalesce(earlier.score, 0))::numeric, 1) as trend,
+        coalesce(today.score, 0) - coalesce(earlier.score, 0) as trend,
         risk_documents.models,
         policy.policy_version,
         {{ as_of_date() }} as as_of_date

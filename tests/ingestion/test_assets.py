@@ -1,0 +1,91 @@
+"""The sensor: lands what waits, requests one run at a time, and says why it requests none."""
+
+import dagster as dg
+import pytest
+
+from orchestration.errors import BrokerError
+from orchestration.ingestion.assets import DOCUMENTS, supplier_news_sensor
+from orchestration.job_names import SCORE_PENDING
+from orchestration.resources.dagster import Postgres, Pubsub
+from orchestration.resources.postgres import Connection, one
+from orchestration.resources.pubsub import GooglePubsub
+from tests.scoring.scenario import land_texts
+
+pytestmark = pytest.mark.usefixtures("broker")
+
+
+def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
+    context = dg.build_sensor_context(instance=instance)
+    result = supplier_news_sensor(context, pubsub=Pubsub(), postgres=Postgres())
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def started_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
+    instance.add_run(dg.DagsterRun(job_name=SCORE_PENDING, status=status))
+
+
+def test_a_tick_lands_reports_and_requests_one_run(
+    connection: Connection, broker: GooglePubsub
+) -> None:
+    broker.publish(b'{"text": "Siemens recalls valves."}', {}).result(10)
+    broker.publish(b"no document", {}).result(10)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = tick(instance)
+    assert len(result.run_requests or []) == 1
+    (event,) = result.asset_events
+    assert isinstance(event, dg.AssetMaterialization)
+    assert event.asset_key == DOCUMENTS
+    assert {name: value.value for name, value in event.metadata.items()} == {
+        "document": 1,
+        "rejection": 1,
+    }
+    assert one(connection, "select count(*) as n from ingest.messages")["n"] == 2
+
+
+def test_nothing_to_do_is_said(connection: Connection) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = tick(instance)
+    assert (result.run_requests or [], result.asset_events) == ([], [])
+    assert "nothing is pending" in str(result.skip_reason)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_while_a_run_is_under_way_no_other_is_requested(
+    connection: Connection, status: dg.DagsterRunStatus
+) -> None:
+    land_texts(connection, "Acme recalls valves.")
+    with dg.DagsterInstance.ephemeral() as instance:
+        started_run(instance, status)
+        result = tick(instance)
+    assert not result.run_requests
+    assert "under way" in str(result.skip_reason)
+
+
+def test_after_a_failed_run_the_next_one_waits(connection: Connection) -> None:
+    land_texts(connection, "Acme recalls valves.")
+    with dg.DagsterInstance.ephemeral() as instance:
+        started_run(instance, dg.DagsterRunStatus.FAILURE)
+        result = tick(instance)
+    assert not result.run_requests
+    assert "the last scoring run failed" in str(result.skip_reason)
+
+
+def test_a_broker_that_is_away_does_not_hold_up_what_is_landed(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_texts(connection, "Acme recalls valves.")
+    monkeypatch.setenv("PUBSUB_SUBSCRIPTION", "does-not-exist")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert len(tick(instance).run_requests or []) == 1
+
+
+def test_a_broker_that_is_away_fails_a_tick_that_has_nothing_else_to_do(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBSUB_SUBSCRIPTION", "does-not-exist")
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        pytest.raises(BrokerError, match="does-not-exist"),
+    ):
+        tick(instance)

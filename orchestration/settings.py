@@ -5,6 +5,7 @@ folder. No default is a secret; nothing here is ever logged.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +16,11 @@ from orchestration.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_VARIABLE = "SUPPLIER_RISK_STATE"
+DBT_TARGET_VARIABLE = "DBT_TARGET_PATH"
+# What only `stack.env` says where the embedded stack is concerned: where its own parts are, with
+# which passwords. PG... are libpq's: PGHOSTADDR alone would lead each connection elsewhere.
+_OF_THE_STACK = re.compile(r"(POSTGRES|DAGSTER|DBT)_|PG[A-Z]+$|PUBSUB_PROJECT_ID$")
+_NEEDED_BY_ALL = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def state_folder() -> Path:
@@ -25,6 +31,23 @@ def state_folder() -> Path:
 def environment() -> dict[str, str]:
     """A copy of this process's environment, for the processes that the local stack starts."""
     return dict(os.environ)
+
+
+def bare_environment() -> dict[str, str]:
+    """What every program needs, and nothing secret."""
+    return {name: os.environ[name] for name in _NEEDED_BY_ALL if name in os.environ}
+
+
+def trust_the_stack_alone() -> None:
+    """Drop, in this process and for its children, what the user's shell says of databases and
+    projects: the embedded stack must never reach a foreign one."""
+    for name in [name for name in os.environ if _OF_THE_STACK.match(name)]:
+        del os.environ[name]
+
+
+def dbt_target_folder(project: Path) -> Path:
+    """Where dbt writes and Dagster reads (DBT_TARGET_PATH, as dbt itself understands it)."""
+    return project / (os.environ.get(DBT_TARGET_VARIABLE) or "target")
 
 
 class Section(BaseSettings):

@@ -60,12 +60,18 @@ def pytest_configure(config: pytest.Config) -> None:
         ensure_manifest()
 
 
+def settings_of_the_developer() -> list[str]:
+    """Names in the environment that would reach a real database, topic or paid model. The
+    emulator's jar is a fact about the machine."""
+    doors = ("POSTGRES_", "PUBSUB_", "LLM_", "INGEST_", "DAGSTER_")
+    return [name for name in os.environ if name.startswith(doors) and name != "PUBSUB_EMULATOR_JAR"]
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's shell or local stack reaches a test."""
-    for name in list(os.environ):
-        if name.startswith(("POSTGRES_", "PUBSUB_", "LLM_", "INGEST_", "DAGSTER_")):
-            monkeypatch.delenv(name)
+    for name in settings_of_the_developer():
+        monkeypatch.delenv(name)
     monkeypatch.setenv("SUPPLIER_RISK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "200")
 

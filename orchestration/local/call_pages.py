@@ -15,15 +15,15 @@ from starlette.routing import Route
 from orchestration.local.processes import Part, python_part
 from orchestration.resources.postgres import connect
 from orchestration.scoring.ledger import find_call
-from orchestration.settings import PostgresSettings
+from orchestration.settings import STATE_VARIABLE, PostgresSettings
 from orchestration.terminal import call_parts
 
 _NOTHING_RUNS_HERE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-def part(port: int, log: Path) -> Part:
-    """The pages' HTTP server."""
-    return python_part("calls", __name__, port, log)
+def part(port: int, log: Path, state: Path) -> Part:
+    """The pages' HTTP server; it finds the database by the state folder's stack.env."""
+    return python_part("calls", __name__, port, log, {STATE_VARIABLE: str(state)})
 
 
 def is_ready(port: int) -> bool:

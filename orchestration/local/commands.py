@@ -4,15 +4,20 @@ The work is imported when a command runs, so that `supplier-risk status` starts 
 """
 
 import json
+import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from orchestration.errors import UsageError
-from orchestration.local.state import State
-from orchestration.settings import state_folder
+from orchestration.errors import StackError, UsageError
+from orchestration.local.state import StackFile, State
+from orchestration.settings import REPOSITORY, state_folder, trust_the_stack_alone
 from orchestration.terminal import out, show_stack
+
+_SAMPLE = REPOSITORY / "data" / "sample" / "supplier_news.jsonl"
+_INTERRUPTED = 130
 
 local = typer.Typer(no_args_is_help=True, help="The embedded stack: everything on this machine.")
 
@@ -29,12 +34,13 @@ def up(
     state = State(state_folder())
     running = state.read_stack()
     if running and running.is_alive:
-        out.print("The stack already runs.")
-        show_stack(running.rows(), running.address("webserver"))
+        if running.ready:
+            out.print("The stack already runs.")
+        _show(running)
     elif detach:
         control.start_detached(state)
-    else:
-        control.run_stack(state, until=control.watch)
+    elif not control.run_stack(state, until=control.watch):
+        raise typer.Exit(_INTERRUPTED)
 
 
 @local.command()
@@ -57,7 +63,7 @@ def local_status(
         ready = bool(running and running.ready)
         print(json.dumps({"running": is_up, "ready": ready, "parts": parts}))
     elif running and is_up:
-        show_stack(running.rows(), running.address("webserver"))
+        _show(running)
     else:
         out.print("The stack does not run. Start it with `supplier-risk local up`.")
     if not is_up:
@@ -89,15 +95,45 @@ def remove() -> None:
     out.print(control.remove(State(state_folder())), markup=False)
 
 
-def demo() -> None:
+def demo(
+    news: Annotated[
+        Path,
+        typer.Argument(
+            help="The documents to publish; default: all of data/sample.",
+            show_default=False,
+            exists=True,
+        ),
+    ] = _SAMPLE,
+) -> None:
     """Real news, from publishing to risk scores: start the stack, show the result, stop it."""
     from orchestration.local import control
     from orchestration.local.demo import run
 
+    trust_the_stack_alone()
     state = State(state_folder())
     running = state.read_stack()
     if running and running.is_alive:
+        if not running.ready:
+            raise StackError(_starting(running))
         out.print("Using the stack that already runs; it will keep running.")
-        run(out, running)
+        run(out, running, time.sleep, news)
+    elif not control.run_stack(
+        state, until=lambda stack: run(out, stack.state.started(), stack.pause, news)
+    ):
+        raise typer.Exit(_INTERRUPTED)
+
+
+def _show(running: StackFile) -> None:
+    if running.ready:
+        show_stack(running.rows(), running.address("webserver"))
     else:
-        control.run_stack(state, until=lambda stack: run(out, stack.started()))
+        out.print(_starting(running), markup=False)
+
+
+def _starting(running: StackFile) -> str:
+    """Also while a part that died is started again."""
+    parts = ", ".join(part.name for part in running.parts) or "none"
+    return (
+        f"The stack is starting; parts so far: {parts}. "
+        "`supplier-risk local status` says when all are ready."
+    )

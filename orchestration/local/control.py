@@ -4,31 +4,41 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
 import psutil
+import psycopg
 
-from orchestration.errors import StackError, UsageError
-from orchestration.ingestion.landing import land_from
+from orchestration.errors import BrokerError, StackError, UsageError
+from orchestration.local.draining import Published, drain
 from orchestration.local.postgres import remove_cluster
 from orchestration.local.processes import stop
-from orchestration.local.stack import Stack, catch_stop_signals
+from orchestration.local.stack import Stack
 from orchestration.local.state import StackFile, State
+from orchestration.local.supervisor import catch_stop_signals
 from orchestration.resources.postgres import connect
 from orchestration.resources.pubsub import GooglePubsub
-from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings, environment
+from orchestration.settings import (
+    IngestSettings,
+    PostgresSettings,
+    PubsubSettings,
+    environment,
+    trust_the_stack_alone,
+)
 from orchestration.terminal import out, show_stack
 
-_DRAIN_SECONDS = 30.0
-_DOWN_SECONDS = 90.0
+_DOWN_SECONDS = 120.0
 
 
-def run_stack(state: State, until: Callable[[Stack], None]) -> None:
+def run_stack(state: State, until: Callable[[Stack], None]) -> bool:
     """Start the stack, do `until`, stop the stack, whatever happens in between.
 
-    Raises UsageError when another process starts or stops this stack.
+    Returns False if a stop signal came before `until` was done. Raises UsageError when another
+    process starts or stops this stack.
     """
+    trust_the_stack_alone()
     state.create()
     try:
         with filelock.FileLock(state.lock_file, timeout=0):
@@ -38,8 +48,10 @@ def run_stack(state: State, until: Callable[[Stack], None]) -> None:
             try:
                 stack.up()
                 until(stack)
+                return True
             except KeyboardInterrupt:
                 out.print("stopping")
+                return False
             finally:
                 _stop(stack)
     except filelock.Timeout:
@@ -48,7 +60,7 @@ def run_stack(state: State, until: Callable[[Stack], None]) -> None:
 
 def watch(stack: Stack) -> None:
     """Show the stack and keep it running until it is told to stop."""
-    running = stack.started()
+    running = stack.state.started()
     show_stack(running.rows(), running.address("webserver"))
     out.print("Ctrl-C stops the stack.", style="dim")
     stack.watch()
@@ -77,16 +89,26 @@ def start_detached(state: State) -> None:
     out.print("Stop it with `make down` (supplier-risk local down).", style="dim")
 
 
-def stop_running(state: State) -> str:
-    """Stop the stack of a state folder, wherever its supervisor is; says what happened."""
+def stop_running(state: State, patience: float = _DOWN_SECONDS) -> str:
+    """Stop the stack of a state folder, wherever its supervisor is; says what happened.
+
+    Raises StackError when the supervisor outlives `patience` (seconds).
+    """
     running = state.read_stack()
     if running is None:
         return "The stack does not run."
     state.stop_note.unlink(missing_ok=True)
     if running.is_alive:
-        psutil.Process(running.supervisor_pid).terminate()
-        deadline = time.monotonic() + _DOWN_SECONDS
-        while running.is_alive and time.monotonic() < deadline:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(running.supervisor_pid).terminate()
+        deadline = time.monotonic() + patience
+        while running.is_alive:
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"The stack is not stopped: its supervisor, process {running.supervisor_pid}, "
+                    f"still runs after {patience:.0f} s. Read {state.logs}, or kill it: "
+                    "no process of the stack outlives it."
+                )
             time.sleep(0.1)
     _sweep(state)
     note = state.stop_note.read_text() + "\n" if state.stop_note.exists() else ""
@@ -114,8 +136,7 @@ def _sweep(state: State) -> None:
 
 def _stop(stack: Stack) -> None:
     try:
-        if stack.is_ready and stack.owns_emulator:
-            stack.stop_feeding()
+        if stack.holds_messages:
             note = _drain()
             stack.state.stop_note.write_text(note)
             out.print(note, style="dim", markup=False)
@@ -124,20 +145,27 @@ def _stop(stack: Stack) -> None:
 
 
 def _drain() -> str:
-    """Land what is still in the emulator, whose messages end with it; says what was lost."""
-    limits = IngestSettings.load()
-    with (
-        GooglePubsub(PubsubSettings.load()) as broker,
-        connect(PostgresSettings.load(), "local down") as connection,
-    ):
-        landed = land_from(broker, connection, _DRAIN_SECONDS, limits.max_document_bytes)
-    return f"The subscription is drained: {sum(landed.values())} messages landed on the way down."
+    settings = PubsubSettings.load()
+    try:
+        with (
+            GooglePubsub(settings) as broker,
+            Published(settings.emulator_host or "") as published,
+            connect(PostgresSettings.load(), "local down") as connection,
+        ):
+            return drain(broker, connection, published, IngestSettings.load().max_document_bytes)
+    except (BrokerError, psycopg.Error) as error:
+        return (
+            "The subscription could not be drained; how many messages are lost is unknown, "
+            f"publish the last ones again. {error}"
+        )
 
 
 def _wait_until_ready(state: State, process: "subprocess.Popen[bytes]", log: Path) -> StackFile:
     with out.status("starting the local stack") as spinner:
         while process.poll() is None:
             running = state.read_stack()
+            if running is None or running.supervisor_pid != process.pid or not running.is_alive:
+                running = None  # left by a stack that was killed
             if running and running.ready:
                 return running
             if running and running.parts:

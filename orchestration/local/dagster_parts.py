@@ -21,6 +21,7 @@ LOCATION = "supplier_risk"
 def prepare_home(home: Path, code_port: int) -> None:
     """DAGSTER_HOME in the state folder: the instance's settings and where the code server is."""
     home.mkdir(exist_ok=True)
+    home.chmod(0o700)
     shutil.copy(REPOSITORY / "dagster.yaml", home / "dagster.yaml")
     server = {"host": "127.0.0.1", "port": code_port, "location_name": LOCATION}
     (home / "workspace.yaml").write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
@@ -63,19 +64,31 @@ def webserver_is_ready(port: int) -> bool:
         answer = graphql(
             port, "{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }"
         )
-    except OSError:
+    except (OSError, RuntimeError):
         return False
     entries = answer["workspaceOrError"].get("locationEntries", [])
     return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
 
-def daemon_is_ready(port: int) -> bool:
-    """Whether every daemon that is required reports a heartbeat."""
-    answer = graphql(
-        port, "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
-    )
+def daemon_is_ready(port: int, since: float) -> bool:
+    """Whether every daemon that is required reports a heartbeat of its own.
+
+    `since` (seconds since 1970) is its start: its predecessor's last words count for half an hour.
+    """
+    try:
+        answer = graphql(
+            port,
+            "{ instance { daemonHealth { allDaemonStatuses"
+            " { required healthy lastHeartbeatTime } } } }",
+        )
+    except (OSError, RuntimeError):
+        return False
     daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
-    return all(status["healthy"] for status in daemons if status["required"])
+    return all(
+        status["healthy"] and (status["lastHeartbeatTime"] or 0.0) >= since
+        for status in daemons
+        if status["required"]
+    )
 
 
 def unfinished_runs(port: int) -> int:

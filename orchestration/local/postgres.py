@@ -22,6 +22,7 @@ from psycopg import sql
 from orchestration.errors import StackError
 from orchestration.local.processes import UNPRIVILEGED, Part
 from orchestration.resources.postgres import set_password
+from orchestration.settings import bare_environment
 
 SUPERUSER = "postgres"
 DATABASE = "supplier_risk"
@@ -52,7 +53,13 @@ class Cluster:
             command: list[str | Path] = [self._binary("initdb"), "-D", self.data, "-U", SUPERUSER]
             command += ["-A", "scram-sha-256", "--pwfile", password_file.name]
             command += ["-E", "UTF8", "--no-locale", "--no-instructions"]
-            done = subprocess.run(command, capture_output=True, text=True, **_drop_privileges())
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                env=bare_environment(),
+                **_drop_privileges(),
+            )
         if done.returncode != 0:
             raise StackError(f"PostgreSQL could not be initialised in {self.data}: {done.stderr}")
 

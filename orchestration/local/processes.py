@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from orchestration.settings import environment
+from orchestration.settings import bare_environment
 
 STACK_MARK = "SUPPLIER_RISK_STACK"
 PART_MARK = "SUPPLIER_RISK_PART"
@@ -28,7 +28,10 @@ UNPRIVILEGED = "nobody"
 
 @dataclass(frozen=True)
 class Part:
-    """One process of the stack. `patience` is how many seconds it gets to stop by itself."""
+    """One process of the stack. `patience` is how many seconds it gets to stop by itself.
+
+    `env` is all that it gets besides the bare environment: no secret reaches a part by chance.
+    """
 
     name: str
     command: Sequence[str]
@@ -39,9 +42,11 @@ class Part:
     unprivileged: bool = False
 
 
-def python_part(name: str, module: str, port: int, log: Path) -> Part:
+def python_part(
+    name: str, module: str, port: int, log: Path, env: Mapping[str, str] | None = None
+) -> Part:
     """A module of this package that serves on a port."""
-    return Part(name, [sys.executable, "-m", module, "--port", str(port)], log, env={})
+    return Part(name, [sys.executable, "-m", module, "--port", str(port)], log, env=env or {})
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def start(part: Part, stack_id: str) -> psutil.Popen:
     with part.log.open("ab") as log:
         return psutil.Popen(
             part.command,
-            env={**environment(), **part.env, **marks},
+            env={**bare_environment(), **part.env, **marks},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -137,6 +142,7 @@ def start_guardian(stack_id: str, stack_file: Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "orchestration.local.processes", stack_id, str(stack_file)],
         stdin=subprocess.PIPE,
         start_new_session=True,
+        env=bare_environment(),
     )
 
 

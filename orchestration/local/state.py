@@ -12,6 +12,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from orchestration.errors import StackError
 from orchestration.local.processes import StopOrder, is_alive
 
 PREFERRED_PORTS = {"webserver": 3000}
@@ -46,8 +47,11 @@ class StackFile:
         return [(part.name, part.address, part.stop.pid) for part in self.parts]
 
     def address(self, part: str) -> str:
-        """The address of a part that was started."""
-        return next(running.address for running in self.parts if running.name == part)
+        """The address of a part. Raises StackError while it is not started yet."""
+        for running in self.parts:
+            if running.name == part:
+                return running.address
+        raise StackError(f"The stack is starting; its {part} is not there yet.")
 
 
 class State:
@@ -57,6 +61,7 @@ class State:
         self.folder = folder
         self.logs = folder / "logs"
         self.dagster_home = folder / "dagster"
+        self.dbt_target = folder / "dbt"
         self.stack_file = folder / "stack.json"
         self.env_file = folder / "stack.env"
         self.lock_file = folder / "lock"
@@ -68,6 +73,7 @@ class State:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         self.logs.mkdir(exist_ok=True)
+        self.logs.chmod(0o700)
 
     def read_env(self) -> dict[str, str]:
         """The values of stack.env; empty before the first start."""
@@ -89,6 +95,13 @@ class State:
             for part in content.pop("parts")
         )
         return StackFile(parts=parts, **content)
+
+    def started(self) -> StackFile:
+        """What this process started. Raises StackError if another process stopped it meanwhile."""
+        running = self.read_stack()
+        if running is None:
+            raise StackError("The stack was stopped by another process.")
+        return running
 
     def write_stack(self, stack: StackFile) -> None:
         """Replace stack.json in one step."""

@@ -7,38 +7,52 @@ import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from orchestration.errors import StackError
-from orchestration.settings import REPOSITORY, environment
+from orchestration.settings import REPOSITORY, dbt_target_folder, environment
 
 FOLDER = REPOSITORY / "dbt_project"
 DBT = Path(sys.executable).parent / "dbt"
-MANIFEST = FOLDER / "target" / "manifest.json"
+TARGET = dbt_target_folder(FOLDER)
+MANIFEST = TARGET / "manifest.json"
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "seeds", "macros", "tests")
+_PARSED = ("partial_parse.msgpack", "manifest.json")
 
 
-def ensure_manifest(variables: Mapping[str, str] | None = None) -> Path:
+def ensure_manifest(variables: Mapping[str, str] | None = None, target: Path = TARGET) -> Path:
     """Write the manifest with `dbt parse` unless it was made from these very files and variables.
 
     `variables` are the environment of later builds: with others, dbt would parse everything anew
-    at each build. Raises StackError with dbt's words.
+    at each build. Who reads the manifest meanwhile reads the old one or the new one, whole.
+    Raises StackError with dbt's words.
     """
-    stamp = MANIFEST.parent / "parsed_from.txt"
+    stamp = target / "parsed_from.txt"
+    manifest = target / "manifest.json"
     digest = _digest(variables or {})
-    if not MANIFEST.exists() or not stamp.exists() or stamp.read_text() != digest:
-        folders: list[str | Path] = ["--project-dir", FOLDER, "--profiles-dir", FOLDER]
-        done = subprocess.run(
-            [DBT, "parse", "--quiet", *folders],
-            env={**environment(), **(variables or {})},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode != 0:
-            raise StackError(f"`dbt parse` failed:\n{done.stdout}{done.stderr}")
+    if not manifest.exists() or not stamp.exists() or stamp.read_text() != digest:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix="parsing-") as folder:
+            _parse(variables or {}, Path(folder))
+            for name in _PARSED:
+                (Path(folder) / name).replace(target / name)
         stamp.write_text(digest)
-    return MANIFEST
+    return manifest
+
+
+def _parse(variables: Mapping[str, str], folder: Path) -> None:
+    paths: list[str | Path] = ["--project-dir", FOLDER, "--profiles-dir", FOLDER]
+    paths += ["--target-path", folder, "--log-path", folder]
+    done = subprocess.run(
+        [DBT, "parse", "--quiet", *paths],
+        env={**environment(), **variables},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise StackError(f"`dbt parse` failed:\n{done.stdout}{done.stderr}")
 
 
 def _digest(variables: Mapping[str, str]) -> str:

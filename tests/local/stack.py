@@ -19,6 +19,7 @@ from orchestration.local.processes import STACK_MARK
 from orchestration.local.state import StackFile, State
 from orchestration.resources.postgres import Connection, connect
 from orchestration.settings import PostgresSettings
+from tests.conftest import settings_of_the_developer
 
 
 class LocalStack:
@@ -26,7 +27,9 @@ class LocalStack:
 
     def __init__(self, folder: Path) -> None:
         self.state = State(folder)
-        self.env = {**os.environ, "SUPPLIER_RISK_STATE": str(folder), "NO_COLOR": "1"}
+        developers = settings_of_the_developer()
+        kept = {name: value for name, value in os.environ.items() if name not in developers}
+        self.env = {**kept, "SUPPLIER_RISK_STATE": str(folder), "NO_COLOR": "1"}
 
     def run(self, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -1,0 +1,101 @@
+"""What the emulator still holds when the stack goes down is landed, or said to be lost.
+
+The emulator tells no backlog, and a pull may return nothing while messages wait or are leased to
+somebody who died. But it numbers the messages of its life from 1, over all topics: the number of
+one more message tells how many were published, and the database knows how many of them landed.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from google.api_core.exceptions import GoogleAPIError
+
+from orchestration.errors import BrokerError
+from orchestration.ingestion.landing import land_from
+from orchestration.resources.postgres import Connection, one
+from orchestration.resources.pubsub import ACK_DEADLINE_SECONDS, GooglePubsub
+from orchestration.settings import PubsubSettings
+
+# What is leased to a dead process comes back after the acknowledgement deadline.
+DRAIN_SECONDS = ACK_DEADLINE_SECONDS + 8.0
+_PULL_SECONDS = 3.0
+
+
+class Published:
+    """Counts what was ever published to an emulator, by publishing to a topic of its own.
+
+    Raises BrokerError when the emulator does not answer.
+    """
+
+    def __init__(self, emulator_host: str) -> None:
+        settings = PubsubSettings(
+            project_id="counting", topic="counted", emulator_host=emulator_host
+        )
+        self._broker = GooglePubsub(settings)
+        self._own = 0
+
+    def __enter__(self) -> Self:
+        with _explained():
+            if not self._broker.topic_exists():
+                self._broker.create_topic_and_subscription()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._broker.close()
+
+    def count(self) -> int:
+        """The messages of all others."""
+        with _explained():
+            number = int(self._broker.publish(b"-", {}).result(timeout=10))
+        self._own += 1
+        return number - self._own
+
+
+def drain(
+    broker: GooglePubsub,
+    connection: Connection,
+    published: Published,
+    max_document_bytes: int,
+    seconds: float = DRAIN_SECONDS,
+) -> str:
+    """Land until all that was published has landed, or the time is used up; says which."""
+    deadline = time.monotonic() + seconds
+    before = _landed(connection, broker.subscription)
+    missing = published.count() - before
+    while missing > 0 and (left := deadline - time.monotonic()) > 0:
+        land_from(broker, connection, min(_PULL_SECONDS, left), max_document_bytes)
+        missing = published.count() - _landed(connection, broker.subscription)
+        if missing > 0:
+            time.sleep(0.3)
+    landed = f"{_landed(connection, broker.subscription) - before} messages landed on the way down"
+    if missing > 0:
+        return (
+            f"The subscription is not drained: {landed}; at most {missing} are lost, which did not "
+            f"come within {seconds:.0f} s. Publish them again: what landed counts as a duplicate."
+        )
+    return f"The subscription is drained: {landed}, none is lost."
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPIError, TimeoutError) as error:
+        raise BrokerError(f"The emulator does not answer: {error}") from error
+
+
+def _landed(connection: Connection, subscription: str) -> int:
+    row = one(
+        connection,
+        "select count(*) as landed from ingest.messages where subscription = %s",
+        [subscription],
+    )
+    return int(row["landed"])

@@ -1,13 +1,17 @@
 """The invariants: queries that must return no row, whatever crashed, was repeated or re-ordered.
 
-Each returns rows with one text column `violation` that names the row at fault. Tests run them
-after every disturbance, and the asset check `reconciliation` after every run.
+Each returns rows with one text column `violation` that names the row at fault. Quotes are searched
+here anew, by the rule of `evidence`, which SQL does not know. Tests run all of them after every
+disturbance, and the asset check `reconciliation` after every run.
 """
 
 from collections.abc import Mapping
 from typing import LiteralString
 
+from psycopg.rows import DictRow
+
 from orchestration.resources.postgres import Connection
+from orchestration.scoring.evidence import comparable, find_quote
 
 INVARIANTS: Mapping[str, LiteralString] = {
     "every message leads to a document or a rejection": """
@@ -79,33 +83,54 @@ INVARIANTS: Mapping[str, LiteralString] = {
         left join llm.responses using (response_id)
         where responses.outcome is distinct from 'ok'
     """,
-    "a verified quote stands in its document, an unverified one does not": """
-        select format('finding %s', findings.finding_id) as violation
-        from risk.findings
-        inner join risk.assessments using (assessment_id)
-        inner join risk.mentions using (mention_id)
-        inner join ingest.documents using (document_id)
-        cross join lateral (
-            select
-                case
-                    when documents.title = '' then documents.body
-                    else documents.title || e'\\n\\n' || documents.body
-                end as content
-        ) as shown
-        where
-            (
-                findings.quote_verified
-                and (
-                    findings.quote_start < 0 or findings.quote_end > length(shown.content)
-                    or findings.quote_end <= findings.quote_start
-                )
-            )
-            or (
-                not findings.quote_verified and findings.quote <> ''
-                and position(findings.quote in shown.content) > 0
-            )
-    """,
 }
+QUOTES = "a verified quote stands in its document, an unverified one does not"
+_CHECKED_FINDINGS = 2_000
+_CHECKED_CHARACTERS = 2_000_000
+
+# The newest findings as they are stored: of a verified one what stands at its offsets, of an
+# unverified one the whole document, of these no more than can be searched in a few seconds.
+_QUOTES: LiteralString = """
+with newest as (
+    select findings.*, documents.title, documents.body
+    from risk.findings
+    inner join risk.assessments using (assessment_id)
+    inner join risk.mentions using (mention_id)
+    inner join ingest.documents using (document_id)
+    order by findings.finding_id desc
+    limit %s
+),
+
+shown as (
+    select
+        finding_id, quote, quote_start, quote_end, quote_verified,
+        case when title = '' then body else title || e'\\n\\n' || body end as content
+    from newest
+),
+
+measured as (
+    select
+        *,
+        sum(case when quote_verified then 0 else length(content) end)
+            over (order by finding_id desc) as to_search
+    from shown
+)
+
+select
+    finding_id, quote, quote_verified,
+    coalesce(
+        quote_start >= 0 and quote_start < quote_end and quote_end <= length(content), false
+    ) as is_within,
+    case
+        when not quote_verified then content
+        when quote_start >= 0 and quote_start < quote_end
+            then substr(content, quote_start + 1, quote_end - quote_start)
+        else ''
+    end as passage
+from measured
+where quote_verified or to_search <= %s
+order by finding_id
+"""
 
 
 def violations(connection: Connection, sample: int = 5) -> dict[str, list[str]]:
@@ -115,4 +140,18 @@ def violations(connection: Connection, sample: int = 5) -> dict[str, list[str]]:
         rows = connection.execute(query).fetchmany(sample)
         if rows:
             found[name] = [row["violation"] for row in rows]
+    if wrong := _wrong_quotes(connection):
+        found[QUOTES] = [f"finding {finding_id}" for finding_id in wrong[:sample]]
     return found
+
+
+def _wrong_quotes(connection: Connection) -> list[int]:
+    """Of the newest findings, those whose quotes a fresh search does not confirm."""
+    rows = connection.execute(_QUOTES, [_CHECKED_FINDINGS, _CHECKED_CHARACTERS])
+    return [row["finding_id"] for row in rows if not _is_right(row)]
+
+
+def _is_right(row: DictRow) -> bool:
+    if not row["quote_verified"]:
+        return find_quote(row["quote"], row["passage"]) is None
+    return row["is_within"] and comparable(row["passage"]) == comparable(row["quote"])

@@ -1,10 +1,12 @@
 """Evidence: is the quote really in the document, and where?
 
 Compared are the letters: Unicode form, case, white space, quotation marks and invisible
-characters do not matter. Offsets count characters of the document's text as it is stored.
+characters do not matter. Offsets count characters of the document's text as it is stored; a quote
+begins and ends with whole ones ("caf" and an accent's letter alone are no quote of "café").
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 _SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")  # noqa: RUF001
@@ -17,17 +19,29 @@ def document_text(title: str, body: str) -> str:
     return f"{title}\n\n{body}" if title else body
 
 
+def comparable(text: str) -> str:
+    """The letters that are compared; empty where a text has no visible one."""
+    return _letters(text)[0].strip()
+
+
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     """Start and end of the first place in `text` that reads like `quote`; None if there is none."""
-    wanted, _ = _letters(quote)
-    wanted = wanted.strip()
+    wanted = comparable(quote)
     if not wanted:
         return None
     letters, origins = _document_letters(text)
-    position = letters.find(wanted)
-    if position < 0:
-        return None
-    return origins[position], origins[position + len(wanted) - 1] + 1
+    first = letters.find(wanted)
+    while first >= 0:
+        last = first + len(wanted) - 1
+        if _is_new(origins, first) and _is_new(origins, last + 1):
+            return origins[first], origins[last] + 1
+        first = letters.find(wanted, first + 1)
+    return None
+
+
+def _is_new(origins: Sequence[int], position: int) -> bool:
+    """Whether a letter is the first one of its character, as the end of the text is."""
+    return not 0 < position < len(origins) or origins[position] != origins[position - 1]
 
 
 @lru_cache(maxsize=4)
@@ -49,6 +63,7 @@ def _letters(text: str) -> tuple[str, list[int]]:
         if unicodedata.category(character) in {"Cf", "Cc"}:
             continue
         for letter in unicodedata.normalize("NFKD", character.translate(_MARKS)).casefold():
-            letters.append(letter)
-            origins.append(index)
+            if not letter.isspace():
+                letters.append(letter)
+                origins.append(index)
     return "".join(letters), origins

@@ -4,7 +4,7 @@ import pytest
 
 from orchestration.ingestion.landing import land
 from orchestration.resources.postgres import Connection
-from orchestration.scoring.checks import INVARIANTS, violations
+from orchestration.scoring.checks import INVARIANTS, QUOTES, violations
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
@@ -37,7 +37,7 @@ DAMAGE = {
     "every answer of an assessment is kept": """
         update llm.responses set outcome = 'refusal'
     """,
-    "a verified quote stands in its document, an unverified one does not": """
+    QUOTES: """
         update risk.findings set quote_end = 10000
     """,
 }
@@ -55,7 +55,7 @@ def scored(connection: Connection, analyst: Analyst) -> Connection:
 
 
 def test_every_invariant_has_its_damage() -> None:
-    assert set(DAMAGE) | CANNOT_BE_BROKEN == set(INVARIANTS)
+    assert set(DAMAGE) | CANNOT_BE_BROKEN == {*INVARIANTS, QUOTES}
 
 
 @pytest.mark.parametrize("name", DAMAGE)

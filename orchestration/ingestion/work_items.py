@@ -5,19 +5,22 @@ lease writes nothing. `available_at` is when an item may be claimed: of a claime
 its lease. No lock is held during a call to the LLM.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from orchestration.errors import LlmError
 from orchestration.resources.postgres import Connection
 
 Step = Literal["mentions", "findings", "briefs"]
 SubjectType = Literal["document", "mention", "pair"]
-LEASE_SECONDS = 600
-_FIRST_DELAY_SECONDS = 10
+LEASE_SECONDS = 180
+_FIRST_DELAY_SECONDS = 30
+_DELAY_GROWS_BY = 4
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,10 @@ def claim(
     limit: int,
     max_attempts: int,
     subject_ids: Sequence[UUID] | None = None,
+    generation_id: int | None = None,
 ) -> list[Item]:
-    """Take at most `limit` items, of these subjects only if given; the oldest first.
+    """Take at most `limit` items, of these subjects and this generation only if given; the oldest
+    first.
 
     An item whose lease ended `max_attempts` times is dead: it takes its run down each time.
     """
@@ -130,6 +135,7 @@ def claim(
             where
                 step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
                 and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
+                and (%(generation)s::bigint is null or generation_id = %(generation)s)
             order by available_at, item_id
             limit %(limit)s
             for update skip locked
@@ -154,9 +160,28 @@ def claim(
             "limit": limit,
             "lease": LEASE_SECONDS,
             "subjects": None if subject_ids is None else list(subject_ids),
+            "generation": generation_id,
         },
     )
     return [Item(**row) for row in rows]
+
+
+def renew(connection: Connection, items: Sequence[Item]) -> None:
+    """Begin the lease anew for the items that are still this claimant's."""
+    connection.execute(
+        """
+        update risk.work_items
+        set
+            lease_until = now() + make_interval(secs => %s),
+            available_at = now() + make_interval(secs => %s)
+        from unnest(%s::bigint[], %s::bigint[]) as held (item_id, fencing_token)
+        where
+            work_items.item_id = held.item_id
+            and work_items.fencing_token = held.fencing_token
+            and work_items.state = 'claimed'
+        """,
+        [LEASE_SECONDS, LEASE_SECONDS, *_ids_and_tokens(items)],
+    )
 
 
 def hold(connection: Connection, items: Sequence[Item]) -> set[int]:
@@ -171,7 +196,7 @@ def hold(connection: Connection, items: Sequence[Item]) -> set[int]:
         order by work_items.item_id
         for update of work_items
         """,
-        [[item.item_id for item in items], [item.fencing_token for item in items]],
+        _ids_and_tokens(items),
     )
     return {row["item_id"] for row in rows}
 
@@ -199,7 +224,7 @@ def finish(connection: Connection, done: Sequence[Done]) -> None:
 
 
 def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int) -> bool:
-    """Try the item again later, doubling the delay, or let it rest as dead; returns if dead."""
+    """Try the item again later, each time much later, or let it rest as dead; returns if dead."""
     is_dead = not failure.is_transient or item.attempts >= max_attempts
     connection.execute(
         """
@@ -215,13 +240,35 @@ def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int
             "dead" if is_dead else "pending",
             failure.error_class,
             failure.error.replace("\x00", "")[:2_000],
-            _FIRST_DELAY_SECONDS * 2 ** (item.attempts - 1),
+            _FIRST_DELAY_SECONDS * _DELAY_GROWS_BY ** (item.attempts - 1),
             is_dead,
             item.item_id,
             item.fencing_token,
         ],
     )
     return is_dead
+
+
+@contextmanager
+def given_back(connection: Connection, items: Sequence[Item], max_attempts: int) -> Iterator[None]:
+    """Whatever ends the block early, nothing stays claimed.
+
+    An endpoint that answers nobody (LlmError) or an interrupt costs no attempt. Any other error may
+    be the items' own and come again each time: it counts, so that they are dead in the end.
+    """
+    try:
+        yield
+    except LlmError:
+        release(connection, items)
+        raise
+    except Exception as error:
+        failure = Failure("internal_error", f"the run failed: {error!r}", is_transient=True)
+        for item in items:
+            fail(connection, item, failure, max_attempts)
+        raise
+    except BaseException:
+        release(connection, items)
+        raise
 
 
 def release(connection: Connection, items: Sequence[Item]) -> None:
@@ -236,5 +283,9 @@ def release(connection: Connection, items: Sequence[Item]) -> None:
             and work_items.fencing_token = held.fencing_token
             and work_items.state = 'claimed'
         """,
-        [[item.item_id for item in items], [item.fencing_token for item in items]],
+        _ids_and_tokens(items),
     )
+
+
+def _ids_and_tokens(items: Sequence[Item]) -> list[list[int]]:
+    return [[item.item_id for item in items], [item.fencing_token for item in items]]

@@ -57,6 +57,7 @@ _NOT_COUNTRIES = (
 # Also a first name, a bird or a state: a country only after a preposition of place.
 _AMBIGUOUS = {"Jordan", "Turkey", "Chad", "Jersey"}
 _PLACE_BEFORE = re.compile(r"\b(?:in|from|to|of|within|across) $", re.IGNORECASE)
+_PLACE_BEFORE_LENGTH = len("_within ")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def countries_in(text: str) -> list[str]:
     codes = []
     for match in _country_finder().find(text):
         name = text[match.start : match.end]
-        is_place = name not in _AMBIGUOUS or _PLACE_BEFORE.search(text[: match.start])
+        before = text[max(0, match.start - _PLACE_BEFORE_LENGTH) : match.start]
+        is_place = name not in _AMBIGUOUS or _PLACE_BEFORE.search(before)
         if match.value is not None and is_place:
             codes.append(match.value)
     return list(dict.fromkeys(codes))

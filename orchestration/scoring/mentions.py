@@ -5,13 +5,12 @@ else those of the paragraphs; else the supplier's home country. Never the cross 
 document, and what is cut off is recorded.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
-import sentencex
+import psycopg
 from psycopg.rows import DictRow
 
 from orchestration.ingestion import work_items
@@ -19,12 +18,12 @@ from orchestration.ingestion.suppliers import Supplier, current_suppliers
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring.evidence import document_text
-from orchestration.scoring.matching import NameFinder, countries_in, supplier_finder
+from orchestration.scoring.matching import NameFinder, supplier_finder
+from orchestration.scoring.passages import Passages
 
 MAX_COUNTRIES = 3
 MAX_MENTIONS = 10
 CHUNK = 200
-_PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n")
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ def find_mentions(
     result = Mentions()
     found: dict[str, list[Mention]] = {}
     named = _places_by_supplier(text, index)
+    passages = Passages(text, language)
     for name, country in hints:
         supplier_id = index.resolve(name)
         if supplier_id is None:
@@ -83,7 +83,9 @@ def find_mentions(
             found.setdefault(supplier_id, []).append(home)
     for supplier_id, places in named.items():
         if supplier_id not in found:
-            found[supplier_id] = _by_alias(text, language, supplier_id, places, index)
+            name = text[slice(*places[0])]
+            starts = [start for start, _ in places]
+            found[supplier_id] = _by_alias(passages, supplier_id, name, starts, index)
     for mentions in found.values():
         unique = list({mention.country: mention for mention in reversed(mentions)}.values())[::-1]
         result.kept += unique[:MAX_COUNTRIES]
@@ -101,39 +103,18 @@ def _places_by_supplier(text: str, index: SupplierIndex) -> dict[str, list[tuple
 
 
 def _by_alias(
-    text: str,
-    language: str | None,
+    passages: Passages,
     supplier_id: str,
-    places: Sequence[tuple[int, int]],
+    name: str,
+    places: Sequence[int],
     index: SupplierIndex,
 ) -> list[Mention]:
-    name = text[slice(*places[0])]
-    paragraphs = [_paragraph(text, start, end) for start, end in places]
-    sentences = [
-        _sentence(text[slice(*paragraph)], place[0] - paragraph[0], language)
-        for place, paragraph in zip(places, paragraphs, strict=True)
-    ]
-    for source, passages in (
-        ("sentence", sentences),
-        ("paragraph", [text[slice(*paragraph)] for paragraph in dict.fromkeys(paragraphs)]),
-    ):
-        countries = dict.fromkeys(code for passage in passages for code in countries_in(passage))
+    for source, passage_of in (("sentence", passages.sentence), ("paragraph", passages.paragraph)):
+        around = dict.fromkeys(passage_of(place) for place in places)
+        countries = dict.fromkeys(code for each in around for code in passages.countries(each))
         if countries:
             return [Mention(supplier_id, code, "alias", source, name) for code in countries]
     return [Mention(supplier_id, index.home[supplier_id], "alias", "home", name)]
-
-
-def _paragraph(text: str, start: int, end: int) -> tuple[int, int]:
-    begin = max((m.end() for m in _PARAGRAPH_END.finditer(text, 0, start)), default=0)
-    stop = _PARAGRAPH_END.search(text, end)
-    return begin, stop.start() if stop else len(text)
-
-
-def _sentence(paragraph: str, offset: int, language: str | None) -> str:
-    for boundary in sentencex.get_sentence_boundaries(language or "en", paragraph):
-        if boundary["start_index"] <= offset < boundary["end_index"]:
-            return str(boundary["text"])
-    return paragraph
 
 
 def resolve_pending(connection: Connection, max_attempts: int, generation_id: int) -> Counter[str]:
@@ -144,8 +125,39 @@ def resolve_pending(connection: Connection, max_attempts: int, generation_id: in
     index = SupplierIndex(current_suppliers(connection))
     outcomes: Counter[str] = Counter()
     while items := work_items.claim(connection, "mentions", CHUNK, max_attempts):
-        outcomes += _resolve(connection, items, index, generation_id, max_attempts)
+        with work_items.given_back(connection, items, max_attempts):
+            outcomes += _resolve_chunk(connection, items, index, generation_id, max_attempts)
     return outcomes
+
+
+def _resolve_chunk(
+    connection: Connection,
+    items: Sequence[Item],
+    index: SupplierIndex,
+    generation_id: int,
+    max_attempts: int,
+) -> Counter[str]:
+    """All in one transaction; where that fails, one by one, so that only who is at fault fails."""
+    try:
+        return _resolve(connection, items, index, generation_id, max_attempts)
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            return _failed(connection, items[0], error, max_attempts)
+    work_items.renew(connection, items)
+    outcomes: Counter[str] = Counter()
+    for item in items:
+        outcomes += _resolve_chunk(connection, [item], index, generation_id, max_attempts)
+    return outcomes
+
+
+def _failed(
+    connection: Connection, item: Item, error: Exception, max_attempts: int
+) -> Counter[str]:
+    failure = Failure("internal_error", f"finding mentions: {error!r}", is_transient=True)
+    is_dead = work_items.fail(connection, item, failure, max_attempts)
+    return Counter(["dead" if is_dead else "later"])
 
 
 def _resolve(
@@ -165,14 +177,13 @@ def _resolve(
             try:
                 outcome, found = _read(documents[item.subject_id], index)
             except Exception as error:  # a fault on one document must not hold up the others
-                failure = Failure("internal_error", f"finding mentions: {error!r}", True)
-                is_dead = work_items.fail(connection, item, failure, max_attempts)
-                outcomes["dead" if is_dead else "later"] += 1
+                outcomes += _failed(connection, item, error, max_attempts)
                 continue
             mentions += [(item.subject_id, mention) for mention in found.kept]
             done.append(Done(item, outcome, _detail(found)))
             outcomes[outcome] += 1
         _write(connection, mentions, generation_id)
+        _renew_briefs(connection, [one.item.subject_id for one in done], generation_id)
         work_items.finish(connection, done)
     return outcomes
 
@@ -230,6 +241,24 @@ def _write(
     work_items.enqueue(
         connection, "mention", [row["mention_id"] for row in ids], "findings", generation_id
     )
+
+
+def _renew_briefs(connection: Connection, document_ids: Sequence[UUID], generation_id: int) -> None:
+    """The briefs of what older versions of these documents mentioned cite what is withdrawn."""
+    rows = connection.execute(
+        """
+        select distinct pairs.pair_id
+        from ingest.documents as newer
+        inner join ingest.documents as older using (source, external_id)
+        inner join risk.mentions on mentions.document_id = older.document_id
+        inner join risk.pairs using (supplier_id, country)
+        where newer.document_id = any(%s) and newer.version > older.version
+        """,
+        [list(document_ids)],
+    )
+    pair_ids = [row["pair_id"] for row in rows]
+    work_items.enqueue(connection, "pair", pair_ids, "briefs", generation_id)
+    work_items.reopen(connection, pair_ids, "briefs", generation_id, ("done", "dead", "claimed"))
 
 
 def observed_partition_keys(connection: Connection) -> list[str]:

@@ -1,11 +1,13 @@
 """Work items: claimed once, fenced, given back, tried again, and at last dead."""
 
+import time
 import uuid
 
 import pytest
 
 from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import Done, Failure
+from orchestration.resources.llm import EndpointRefuses
 from orchestration.resources.postgres import Connection, connect, one
 from orchestration.settings import PostgresSettings
 
@@ -105,6 +107,52 @@ def test_a_failed_item_waits_before_it_can_be_claimed(connection: Connection, qu
     assert claim(connection) == []
     assert not work_items.has_claimable(connection)
     assert states(connection) == {"pending": 5}
+
+
+def test_each_delay_is_four_times_the_one_before(connection: Connection, queued: int) -> None:
+    delays = []
+    for _ in range(3):
+        (item,) = work_items.claim(connection, "findings", 1, 9, SUBJECTS[:1])
+        work_items.fail(connection, item, Failure("timeout", "", is_transient=True), 9)
+        row = one(
+            connection,
+            "select extract(epoch from available_at - now())::float as delay"
+            " from risk.work_items where last_error_class is not null",
+        )
+        delays.append(row["delay"])
+        connection.execute(
+            "update risk.work_items set available_at = now() where last_error_class is not null"
+        )
+    assert delays == [pytest.approx(seconds, abs=5) for seconds in (30, 120, 480)]
+
+
+def test_a_renewed_lease_outlives_the_first_one(
+    connection: Connection, queued: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_items, "LEASE_SECONDS", 2)
+    kept, lost = claim(connection, 2), claim(connection, 3)
+    time.sleep(1.2)
+    work_items.renew(connection, kept)
+    time.sleep(1.2)
+    assert {item.item_id for item in claim(connection)} == {item.item_id for item in lost}
+    with connection.transaction():
+        assert work_items.hold(connection, [*kept, *lost]) == {item.item_id for item in kept}
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(EndpointRefuses("key"), 0), (KeyboardInterrupt(), 0), (RuntimeError("bug"), 1)],
+)
+def test_only_a_fault_that_may_be_the_items_own_costs_them_an_attempt(
+    connection: Connection, queued: int, error: BaseException, attempts: int
+) -> None:
+    items = claim(connection)
+    with pytest.raises(type(error)), work_items.given_back(connection, items, 3):
+        raise error
+    assert states(connection) == {"pending": 5}
+    row = one(connection, "select array_agg(distinct attempts) as n from risk.work_items")
+    assert row["n"] == [attempts]
+    assert len(claim(connection)) == (0 if attempts else 5)
 
 
 def test_a_permanent_failure_is_dead_at_once(connection: Connection, queued: int) -> None:

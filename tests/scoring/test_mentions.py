@@ -1,5 +1,6 @@
 """The country rule: hint, sentence, paragraph, home; limits; and what is recorded of the rest."""
 
+import re
 import uuid
 
 import pytest
@@ -12,7 +13,10 @@ from orchestration.scoring import mentions
 from orchestration.scoring.checks import violations
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.mentions import SupplierIndex, find_mentions
+from orchestration.scoring.passages import Passages
+from orchestration.settings import PostgresSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message, states
+from tests.migrations.test_roles import connect_as
 
 SUPPLIERS = [
     Supplier("acme", "Acme Corp", ("Acme",), "US", None, None, None),
@@ -85,6 +89,39 @@ def test_a_hint_that_nobody_knows_is_recorded() -> None:
     assert find_mentions("x", None, [("Gamma", "DE")], INDEX).unknown_hints == ["Gamma"]
 
 
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("Acme sells. " * 83_000, "US"),
+        ("Acme sells. " * 83_000 + "In Peru.", "PE"),
+        ("Acme\n\n" * 50_000, "US"),
+        ("Acme sells Turkey. " * 52_000, "US"),
+        ("Turkey " * 70_000 + "Acme", "US"),
+    ],
+)
+def test_a_document_of_up_to_a_megabyte_is_read_in_one_pass(text: str, country: str) -> None:
+    """Not in hours: each passage is cut and searched once, however often the supplier is named."""
+    assert [mention[1] for mention in found(text)] == [country]
+
+
+def test_a_place_is_in_the_sentence_and_paragraph_around_it() -> None:
+    text = "Acme one. Acme two.\n \nAcme three\n\n\nAcme. End."
+    passages = Passages(text, None)
+    places = [place.start() for place in re.finditer("Acme", text)]
+    assert [passages.sentence(place).strip() for place in places] == [
+        "Acme one.",
+        "Acme two.",
+        "Acme three",
+        "Acme.",
+    ]
+    assert [passages.paragraph(place).strip() for place in places] == [
+        "Acme one. Acme two.",
+        "Acme one. Acme two.",
+        "Acme three",
+        "Acme. End.",
+    ]
+
+
 def resolve(connection: Connection) -> dict[str, int]:
     return dict(mentions.resolve_pending(connection, 3, open_stream(connection, "m")))
 
@@ -136,3 +173,32 @@ def test_a_fault_on_one_document_does_not_hold_up_the_others(
     row = one(connection, "select * from risk.work_items where last_error_class is not null")
     assert row["last_error_class"] == "internal_error"
     assert "cannot read this" in row["last_error"]
+
+
+def test_a_document_whose_mentions_cannot_be_stored_fails_alone(
+    connection: Connection, database: PostgresSettings
+) -> None:
+    load(connection, SUPPLIERS)
+    texts = ("Acme in Peru.", "Acme in Chile.", "Beta AG.")
+    land(connection, SUBSCRIPTION, [message(Document(text=t).to_json()) for t in texts], LIMIT)
+    with connect_as(database, "migrator") as owner:
+        owner.execute("alter table risk.pairs add check (country <> 'CL')")
+    assert resolve(connection) == {"later": 1, "mentioned": 2}
+    row = one(connection, "select * from risk.work_items where last_error_class is not null")
+    assert (row["state"], row["attempts"]) == ("pending", 1)
+    assert "CheckViolation" in row["last_error"]
+    assert mentions.observed_partition_keys(connection) == ["acme@PE", "beta@DE"]
+
+
+def test_an_interrupted_search_for_mentions_holds_nothing(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    land(connection, SUBSCRIPTION, [message(Document(text="Acme.").to_json())], LIMIT)
+    monkeypatch.setattr(mentions, "find_mentions", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        resolve(connection)
+    row = one(connection, "select state, attempts from risk.work_items")
+    assert tuple(row.values()) == ("pending", 0)

@@ -8,13 +8,18 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import openai
 from openai import AsyncOpenAI
 
 from orchestration.errors import LlmError
 from orchestration.settings import LlmSettings
+
+FORBIDDEN = "forbidden"
+# Of the SDK's HTTP library, by name: which library that is, is the SDK's own affair.
+_NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
+_MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,10 @@ class Reply:
 
 
 class CallFailed(Exception):
-    """The request got no usable reply. `kind` is the class that the ledger keeps."""
+    """The request got no usable reply. `kind` is the class that the ledger keeps.
+
+    `is_unreachable`: no connection came about, so that the request cannot be the reason.
+    """
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class CallFailed(Exception):
         detail: str,
         *,
         is_transient: bool,
+        is_unreachable: bool = False,
         http_status: int | None = None,
         retry_after: float | None = None,
         request_id: str | None = None,
@@ -58,6 +67,7 @@ class CallFailed(Exception):
         self.kind = kind
         self.detail = detail
         self.is_transient = is_transient
+        self.is_unreachable = is_unreachable
         self.http_status = http_status
         self.retry_after = retry_after
         self.request_id = request_id
@@ -65,6 +75,27 @@ class CallFailed(Exception):
 
 class EndpointRefuses(LlmError):
     """Every call will fail until a setting changes: key, address, model or credit."""
+
+    @classmethod
+    def saying(cls, answer: str) -> Self:
+        """With what the endpoint answered, and what to do."""
+        return cls(
+            f"The LLM endpoint answered {answer} What to do: check LLM_API_KEY, "
+            "LLM_BASE_URL, LLM_MODEL and the account's credit; what is pending stays pending."
+        )
+
+
+class EndpointUnavailable(LlmError):
+    """No call got an answer: the endpoint is down, unreachable or overloaded."""
+
+    @classmethod
+    def after(cls, calls: int, last: CallFailed) -> Self:
+        """With the number of calls that failed and how the last one did, and what to do."""
+        return cls(
+            f"The LLM endpoint answered none of {calls} calls; the last one: {last.kind}: "
+            f"{last.detail} What to do: wait until it is up again, or check LLM_BASE_URL, and "
+            "lower LLM_CONCURRENCY if it is overloaded; what is pending stays pending."
+        )
 
 
 class Llm:
@@ -94,11 +125,13 @@ class Llm:
                 },
                 extra_body=dict(request.parameters),
             )
-        except openai.APITimeoutError as error:
-            raise CallFailed("timeout", str(error), is_transient=True) from error
         except openai.APIConnectionError as error:
-            detail = f"{error}: {error.__cause__!r}"
-            raise CallFailed("connection", detail, is_transient=True) from error
+            raise CallFailed(
+                "timeout" if isinstance(error, openai.APITimeoutError) else "connection",
+                f"{error}: {error.__cause__!r}",
+                is_transient=True,
+                is_unreachable=type(error.__cause__).__name__ in _NOT_CONNECTED,
+            ) from error
         except openai.APIStatusError as error:
             raise _status_failure(error) from error
         return _read(response.content, response.headers.get("x-request-id"))
@@ -117,14 +150,13 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:
+    """403 is here a failure of one call: gateways also use it for a prompt that they flag."""
     status = error.status_code
     body = error.response.text[:500]
-    if status in {401, 402, 403, 404} or (status == 429 and "insufficient_quota" in body):
-        return EndpointRefuses(
-            f"The LLM endpoint answered {status}: {body} What to do: check LLM_API_KEY, "
-            "LLM_BASE_URL, LLM_MODEL and the account's credit; what is pending stays pending."
-        )
-    kind = "rate_limited" if status == 429 else "server_error" if status >= 500 else "bad_request"
+    if status in {401, 402, 404} or (status == 429 and "insufficient_quota" in body):
+        return EndpointRefuses.saying(f"{status}: {body}")
+    kinds = {403: FORBIDDEN, 429: "rate_limited"}
+    kind = kinds.get(status, "server_error" if status >= 500 else "bad_request")
     return CallFailed(
         kind,
         f"HTTP {status}: {body}",
@@ -143,22 +175,45 @@ def _seconds(header: str | None) -> float | None:
 
 
 def _read(body: bytes, request_id: str | None) -> Reply:
-    """Pick the first choice out of the body; of a body of another shape, nothing but the body."""
+    """Pick the first choice out of the body; of a body of another shape, nothing but the body.
+
+    Also of one whose words cannot be kept as text, such as half of a surrogate pair.
+    """
     empty = Reply(body, request_id, None, None, None, None, None, None)
     try:
-        content = json.loads(body)
-        choice = content["choices"][0]
+        answer = json.loads(body)
+        choice = answer["choices"][0]
         message = choice["message"]
-        usage = content.get("usage") or {}
+        usage = answer.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
-        return replace(
+        counted = replace(
             empty,
-            content=message.get("content"),
-            refusal=message.get("refusal"),
-            finish_reason=choice.get("finish_reason"),
-            input_tokens=usage.get("prompt_tokens"),
-            cached_tokens=details.get("cached_tokens"),
-            output_tokens=usage.get("completion_tokens"),
+            input_tokens=_number(usage.get("prompt_tokens")),
+            cached_tokens=_number(details.get("cached_tokens")),
+            output_tokens=_number(usage.get("completion_tokens")),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return empty
+    try:
+        return replace(
+            counted,
+            content=_words(message.get("content")),
+            refusal=_words(message.get("refusal")),
+            finish_reason=_words(choice.get("finish_reason")),
+        )
+    except (ValueError, TypeError, AttributeError):
+        return counted
+
+
+def _words(value: object) -> str | None:
+    """Raises TypeError or UnicodeEncodeError for what is no text, or none that can be kept."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    value.encode()
+    return value
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value <= _MAX_TOKENS else None

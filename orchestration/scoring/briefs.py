@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.scoring import prompts
@@ -64,13 +66,13 @@ class _Subject:
 
 
 def write_pending(run: Run, report: RunReport, pair_ids: Sequence[UUID] | None = None) -> None:
-    """Write the briefs of all claimable pairs, of these only if given, chunk by chunk."""
-    while items := work_items.claim(run.connection, "briefs", CHUNK, run.max_attempts, pair_ids):
-        try:
+    """Write all claimable briefs of the run's generation, of these pairs only if given, chunk by
+    chunk."""
+    while items := work_items.claim(
+        run.connection, "briefs", CHUNK, run.max_attempts, pair_ids, run.generation_id
+    ):
+        with work_items.given_back(run.connection, items, run.max_attempts):
             _write(run, report, _load_subjects(run, items))
-        except BaseException:
-            work_items.release(run.connection, items)
-            raise
 
 
 def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
@@ -115,10 +117,17 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
 
 
 def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
+    items = [subject.item for subject in subjects]
     calls = {subject.item.item_id: subject.call(run) for subject in subjects if subject.findings}
-    answers = answer_all(run.connection, run.llm, list(calls.values()), run.run_id)
+    answers = answer_all(
+        run.connection,
+        run.llm,
+        list(calls.values()),
+        run.run_id,
+        lambda: work_items.renew(run.connection, items),
+    )
     with run.connection.transaction():
-        held = work_items.hold(run.connection, [subject.item for subject in subjects])
+        held = work_items.hold(run.connection, items)
         done = []
         for subject in (subject for subject in subjects if subject.item.item_id in held):
             pair = report.pair(subject.partition_key)
@@ -127,13 +136,26 @@ def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
                 continue
             answer = answers[calls[subject.item.item_id].cache_key]
             pair.count(answer)
-            if answer.outcome == OK:
-                _keep(run, subject, answer)
-                done.append(Done(subject.item, "written"))
-            else:
-                failure = Failure(answer.outcome, answer.detail, answer.is_transient)
-                work_items.fail(run.connection, subject.item, failure, run.max_attempts)
+            if (kept := _keep_or_fail(run, subject, answer)) is not None:
+                done.append(kept)
         work_items.finish(run.connection, done)
+
+
+def _keep_or_fail(run: Run, subject: _Subject, answer: Answer) -> Done | None:
+    """A good answer is kept; one that is none, or cannot be kept, fails its item alone."""
+    failure = Failure(answer.outcome, answer.detail, answer.is_transient)
+    if answer.outcome == OK:
+        try:
+            with run.connection.transaction():
+                _keep(run, subject, answer)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            failure = Failure("internal_error", f"keeping the answer: {error!r}", True)
+        else:
+            return Done(subject.item, "written")
+    work_items.fail(run.connection, subject.item, failure, run.max_attempts)
+    return None
 
 
 def _keep(run: Run, subject: _Subject, answer: Answer) -> None:

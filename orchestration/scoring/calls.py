@@ -81,7 +81,7 @@ def judge(call: Call, reply: Reply) -> tuple[str, str, BaseModel | None]:
     if reply.finish_reason == "content_filter":
         return "content_filter", "the endpoint's content filter took the answer away", None
     if reply.content is None:
-        return "unreadable", "the body holds no chat completion with content", None
+        return "unreadable", "the body holds no chat completion with text that can be kept", None
     return parse(call, reply.content)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+import psycopg
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -16,11 +17,14 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from orchestration.errors import LlmError
+from orchestration.ingestion import work_items
 from orchestration.resources.llm import CallFailed, EndpointRefuses, Llm, open_llm
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
 from orchestration.scoring.calls import Answer, Call, judge, parse
 from orchestration.scoring.ledger import Attempt
+from orchestration.scoring.outage import Health
 from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
@@ -33,11 +37,17 @@ Out = TypeVar("Out")
 
 
 def answer_all(
-    connection: Connection, settings: LlmSettings, calls: Sequence[Call], run_id: str
+    connection: Connection,
+    settings: LlmSettings,
+    calls: Sequence[Call],
+    run_id: str,
+    keep_alive: Callable[[], None] = lambda: None,
 ) -> dict[str, Answer]:
     """Answers by cache key. Equal calls are asked once; known answers are not asked at all.
 
-    Raises EndpointRefuses when no call can succeed until a setting changes.
+    `keep_alive` may use the connection; it is called every quarter of a lease until all is asked.
+    Raises EndpointRefuses when no call can succeed until a setting changes, EndpointUnavailable
+    when the endpoint answers nobody. What was answered before is in the cache.
     """
     by_key = {call.cache_key: call for call in calls}
     answers = {}
@@ -46,7 +56,8 @@ def answer_all(
         answers[key] = Answer(outcome, detail, False, reply, cached.response_id)
     unknown = [call for key, call in by_key.items() if key not in answers]
     if unknown:
-        answers |= asyncio.run(_Session(connection, settings, run_id).ask(unknown))
+        session = _Session(connection, settings, run_id, keep_alive)
+        answers |= asyncio.run(session.ask(unknown))
     return answers
 
 
@@ -78,9 +89,11 @@ class _Grouped(Generic[In, Out]):
             async with self._lock:
                 served = await asyncio.to_thread(self._serve, [item for item, _ in group])
         except Exception as error:
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
+            if len(group) > 1:  # only who is at fault shall hear of it
+                for request in group:
+                    await self._serve_group([request])
+            elif not group[0][1].done():
+                group[0][1].set_exception(error)
             return
         for (_, future), result in zip(group, served, strict=True):
             if not future.done():
@@ -90,9 +103,16 @@ class _Grouped(Generic[In, Out]):
 class _Session:
     """The calls of one `answer_all`: one event loop, one client, one database connection."""
 
-    def __init__(self, connection: Connection, settings: LlmSettings, run_id: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: LlmSettings,
+        run_id: str,
+        keep_alive: Callable[[], None],
+    ) -> None:
         self._settings = settings
-        one_at_a_time = asyncio.Lock()
+        self._keep_alive = keep_alive
+        self._one_at_a_time = one_at_a_time = asyncio.Lock()
         deadline = settings.timeout_seconds * 1.5
         self._starts: _Grouped[Call, int] = _Grouped(
             lambda calls: ledger.start_attempts(connection, calls, run_id, deadline), one_at_a_time
@@ -106,12 +126,16 @@ class _Session:
         writers = [asyncio.create_task(w.run()) for w in (self._starts, self._saves)]
         queue = iter(calls)
         answers: dict[str, Answer] = {}
+        at_once = min(self._settings.concurrency, len(calls))
+        health = Health(len(calls), at_once)
         try:
-            async with open_llm(self._settings) as llm, asyncio.TaskGroup() as workers:
-                for _ in range(min(self._settings.concurrency, len(calls))):
-                    workers.create_task(self._work(llm, queue, answers))
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            async with open_llm(self._settings) as llm, asyncio.TaskGroup() as group:
+                keeper = group.create_task(self._keep())
+                work = [self._work(llm, queue, health, answers) for _ in range(at_once)]
+                await asyncio.wait([group.create_task(worker) for worker in work])
+                keeper.cancel()
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         finally:
             for writer in writers:
                 writer.cancel()
@@ -119,11 +143,19 @@ class _Session:
                     await writer
         return answers
 
-    async def _work(self, llm: Llm, queue: Iterator[Call], answers: dict[str, Answer]) -> None:
-        for call in queue:
-            answers[call.cache_key] = await self._answer(llm, call)
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(work_items.LEASE_SECONDS / 4)
+            async with self._one_at_a_time:
+                await asyncio.to_thread(self._keep_alive)
 
-    async def _answer(self, llm: Llm, call: Call) -> Answer:
+    async def _work(
+        self, llm: Llm, queue: Iterator[Call], health: Health, answers: dict[str, Answer]
+    ) -> None:
+        for call in queue:
+            answers[call.cache_key] = await self._answer(llm, call, health)
+
+    async def _answer(self, llm: Llm, call: Call, health: Health) -> Answer:
         started = 0
         try:
             async for attempt in AsyncRetrying(
@@ -134,9 +166,16 @@ class _Session:
             ):
                 with attempt:
                     started += 1
-                    return await self._attempt(llm, call, started)
+                    answer = await self._attempt(llm, call, started)
+                    health.answered()
+                    return answer
         except CallFailed as failure:
+            health.failed(failure)
             return Answer(failure.kind, failure.detail, failure.is_transient, calls=started)
+        except (LlmError, psycopg.OperationalError):
+            raise
+        except Exception as error:  # a fault of one call must not take the others with it
+            return Answer("internal_error", repr(error), True, calls=started, cost_usd=None)
         raise AssertionError("tenacity ends with an answer or an error")
 
     async def _attempt(self, llm: Llm, call: Call, started: int) -> Answer:

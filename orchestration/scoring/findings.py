@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import psycopg
 from psycopg.rows import DictRow
 
 from orchestration.ingestion import work_items
@@ -64,21 +65,19 @@ class _Subject:
 
 
 def score_pending(
-    run: Run, report: RunReport, limit: int, mention_ids: Sequence[UUID] | None = None
+    run: Run, report: RunReport, limit: int | None = None, mention_ids: Sequence[UUID] | None = None
 ) -> None:
-    """Assess claimable mentions, at most `limit`, of these only if given; chunk by chunk."""
-    left = limit
-    while left > 0 and (
+    """Assess claimable mentions of the run's generation, at most `limit`, of these only if given;
+    chunk by chunk."""
+    taken = 0
+    while (size := CHUNK if limit is None else min(CHUNK, limit - taken)) > 0 and (
         items := work_items.claim(
-            run.connection, "findings", min(CHUNK, left), run.max_attempts, mention_ids
+            run.connection, "findings", size, run.max_attempts, mention_ids, run.generation_id
         )
     ):
-        left -= len(items)
-        try:
+        taken += len(items)
+        with work_items.given_back(run.connection, items, run.max_attempts):
             _score(run, report, _load_subjects(run.connection, items))
-        except BaseException:
-            work_items.release(run.connection, items)
-            raise
 
 
 def _load_subjects(connection: Connection, items: Sequence[Item]) -> list[_Subject]:
@@ -116,34 +115,53 @@ def _subject(item: Item, row: DictRow) -> _Subject:
 
 
 def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
-    current = [subject for subject in subjects if not subject.is_outdated]
-    calls = {subject.item.item_id: subject.call(run) for subject in current}
-    answers = answer_all(run.connection, run.llm, list(calls.values()), run.run_id)
+    items = [subject.item for subject in subjects]
+    calls = {s.item.item_id: s.call(run) for s in subjects if not s.is_outdated}
+    answers = answer_all(
+        run.connection,
+        run.llm,
+        list(calls.values()),
+        run.run_id,
+        lambda: work_items.renew(run.connection, items),
+    )
     counted: set[str] = set()
     with run.connection.transaction():
-        held = work_items.hold(run.connection, [subject.item for subject in subjects])
-        done = [
-            Done(subject.item, "superseded")
-            for subject in subjects
-            if subject.is_outdated and subject.item.item_id in held
-        ]
-        for subject in (subject for subject in current if subject.item.item_id in held):
+        held = work_items.hold(run.connection, items)
+        mine = [subject for subject in subjects if subject.item.item_id in held]
+        done = []
+        for subject in mine:
+            if subject.is_outdated:
+                done.append(Done(subject.item, "superseded"))
+                continue
             key = calls[subject.item.item_id].cache_key
-            answer = answers[key]
             if key not in counted:
                 counted.add(key)
-                report.pair(subject.partition_key).count(answer)
-            if answer.outcome == OK:
-                done.append(_keep(run, subject, answer))
-                report.pair(subject.partition_key).documents += 1
-                report.outcomes["scored"] += 1
-            else:
-                failure = Failure(answer.outcome, answer.detail, answer.is_transient)
-                is_dead = work_items.fail(run.connection, subject.item, failure, run.max_attempts)
-                report.outcomes["dead" if is_dead else "later"] += 1
-                report.pair(subject.partition_key).failed += 1
+                report.pair(subject.partition_key).count(answers[key])
+            if (kept := _keep_or_fail(run, report, subject, answers[key])) is not None:
+                done.append(kept)
         work_items.finish(run.connection, done)
-        _ask_for_briefs(run, {subject.partition_key for subject in subjects})
+        _ask_for_briefs(run, {subject.partition_key for subject in mine})
+
+
+def _keep_or_fail(run: Run, report: RunReport, subject: _Subject, answer: Answer) -> Done | None:
+    """A good answer is kept; one that is none, or cannot be kept, fails its item alone."""
+    failure = Failure(answer.outcome, answer.detail, answer.is_transient)
+    if answer.outcome == OK:
+        try:
+            with run.connection.transaction():
+                done = _keep(run, subject, answer)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            failure = Failure("internal_error", f"keeping the answer: {error!r}", True)
+        else:
+            report.pair(subject.partition_key).documents += 1
+            report.outcomes["scored"] += 1
+            return done
+    is_dead = work_items.fail(run.connection, subject.item, failure, run.max_attempts)
+    report.outcomes["dead" if is_dead else "later"] += 1
+    report.pair(subject.partition_key).failed += 1
+    return None
 
 
 def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:

@@ -1,7 +1,10 @@
 """Generations: which prompts and which model wrote an assessment.
 
-The stream's generation is opened when prompts or model change, not per run; older ones stay.
+The stream's generation is opened when prompts or model change, not per run; older ones stay, but
+what was still to do in them is done in the new one.
 """
+
+from collections.abc import Mapping
 
 from psycopg.types.json import Jsonb
 
@@ -23,11 +26,55 @@ def open_stream(connection: Connection, model: str) -> int:
             " where kind = 'stream' and status = 'live' order by generation_id desc limit 1"
         ).fetchone()
         if newest and (newest["model"], newest["prompt_versions"]) == (model, versions):
-            return int(newest["generation_id"])
-        opened = one(
-            connection,
-            "insert into risk.generations (kind, status, model, prompt_versions)"
-            " values ('stream', 'live', %s, %s) returning generation_id",
-            [model, Jsonb(versions)],
+            generation_id = int(newest["generation_id"])
+        else:
+            generation_id = _open(connection, model, versions)
+        _move_open_work(connection, generation_id)
+    return generation_id
+
+
+def _open(connection: Connection, model: str, versions: Mapping[str, str]) -> int:
+    opened = one(
+        connection,
+        "insert into risk.generations (kind, status, model, prompt_versions)"
+        " values ('stream', 'live', %s, %s) returning generation_id",
+        [model, Jsonb(versions)],
+    )
+    return int(opened["generation_id"])
+
+
+def _move_open_work(connection: Connection, generation_id: int) -> None:
+    """Queue the open items of older stream generations in this one and close them there.
+
+    Not only once: a run of the older generation may still be under way and queue some more. It
+    loses what it had claimed. A brief that is known here may not know what that run found.
+    """
+    connection.execute(
+        """
+        with open_items as (
+            select items.item_id
+            from risk.work_items as items
+            inner join risk.generations using (generation_id)
+            where
+                items.state in ('pending', 'claimed')
+                and generations.kind = 'stream' and generations.generation_id < %(generation)s
+            order by items.item_id
+            for update of items
+        ),
+
+        moved as (
+            update risk.work_items
+            set state = 'done', outcome = 'moved', finished_at = now()
+            from open_items
+            where work_items.item_id = open_items.item_id
+            returning work_items.subject_type, work_items.subject_id, work_items.step
         )
-        return int(opened["generation_id"])
+
+        insert into risk.work_items (subject_type, subject_id, step, generation_id)
+        select distinct subject_type, subject_id, step, %(generation)s from moved
+        on conflict (subject_type, subject_id, step, generation_id) do update
+        set state = 'pending', attempts = 0, available_at = now()
+        where work_items.step = 'briefs' and work_items.state in ('claimed', 'done', 'dead')
+        """,
+        {"generation": generation_id},
+    )

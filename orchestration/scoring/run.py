@@ -3,6 +3,7 @@
 Used by the Dagster assets; knows nothing of Dagster.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from orchestration.scoring.status import status
 from orchestration.settings import IngestSettings, LlmSettings
 
 MAX_MENTIONS_PER_RUN = 5_000
+_BEYOND_LEASE_SECONDS = 10
+_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def score(
 ) -> ScoringResult:
     """Score what is pending; with `targets` (partition keys), what these pairs need and no more.
 
-    Raises EndpointRefuses when no call can succeed; claimed work is given back then.
+    Raises EndpointRefuses when no call can succeed, EndpointUnavailable when the endpoint answers
+    nobody; claimed work is given back then.
     """
     ledger.close_abandoned(connection)
     generation_id = open_stream(connection, llm.model)
@@ -138,8 +142,38 @@ def _score_pairs(run: Run, report: RunReport, pairs: dict[str, UUID]) -> None:
         work_items.reopen(
             run.connection, pair_ids, "briefs", run.generation_id, ("dead", "done", "pending")
         )
-    findings.score_pending(run, report, len(mention_ids), mention_ids)
-    briefs.write_pending(run, report, pair_ids)
+    _see_to(run, report, mention_ids, pair_ids)
+
+
+def _see_to(
+    run: Run, report: RunReport, mention_ids: Sequence[UUID], pair_ids: Sequence[UUID]
+) -> None:
+    """Work on what can be claimed. What another run holds ends soon, or its lease does: wait for
+    that, and take what comes free."""
+    deadline = time.monotonic() + work_items.LEASE_SECONDS + _BEYOND_LEASE_SECONDS
+    while True:
+        findings.score_pending(run, report, mention_ids=mention_ids)
+        briefs.write_pending(run, report, pair_ids)
+        if not _is_under_way(run, mention_ids, pair_ids) or time.monotonic() > deadline:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_under_way(run: Run, mention_ids: Sequence[UUID], pair_ids: Sequence[UUID]) -> bool:
+    """Whether another run holds some of it, or has just given some back."""
+    row = one(
+        run.connection,
+        """
+        select exists (
+            select from risk.work_items
+            where
+                generation_id = %s and step in ('findings', 'briefs') and subject_id = any(%s)
+                and (state = 'claimed' or (state = 'pending' and available_at <= now()))
+        ) as found
+        """,
+        [run.generation_id, [*mention_ids, *pair_ids]],
+    )
+    return bool(row["found"])
 
 
 def _unfinished(run: Run, keys: Sequence[str]) -> dict[str, str]:

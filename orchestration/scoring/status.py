@@ -50,7 +50,10 @@ _CALL_SUMS = """
     coalesce(sum(attempts.input_tokens), 0) as input_tokens,
     coalesce(sum(attempts.output_tokens), 0) as output_tokens,
     case
-        when bool_or(attempts.outcome = 'ok' and attempts.cost_usd is null) then null
+        when bool_or(
+            (attempts.outcome = 'ok' or attempts.input_tokens > 0 or attempts.output_tokens > 0)
+            and attempts.cost_usd is null
+        ) then null
         else coalesce(sum(attempts.cost_usd), 0)
     end as cost_usd
 """

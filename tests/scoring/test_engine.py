@@ -127,16 +127,6 @@ def test_after_the_last_attempt_a_transient_fault_is_the_answer(
     assert [row[1] for row in attempts(connection)] == [500, 500, 500]
 
 
-def test_nobody_listening_is_a_transient_fault(
-    connection: Connection, analyst: Analyst, item_id: int
-) -> None:
-    nowhere = analyst.settings.model_copy(
-        update={"base_url": "http://127.0.0.1:9/v1", "max_attempts": 1}
-    )
-    (answer,) = ask(connection, call(nowhere, item_id))
-    assert (answer.outcome, answer.is_transient) == ("connection", True)
-
-
 @pytest.mark.parametrize(
     ("kind", "outcome"),
     [

@@ -7,7 +7,7 @@ from orchestration.ingestion.message import Document
 from orchestration.resources.llm import EndpointRefuses
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import engine, findings
-from orchestration.scoring.checks import violations
+from orchestration.scoring.checks import QUOTES, violations
 from orchestration.scoring.status import status
 from orchestration.settings import LlmSettings
 from tests.conftest import Analyst
@@ -200,6 +200,18 @@ def test_a_brief_is_asked_for_again_only_when_its_findings_change(
     assert [len(row["finding_ids"]) for row in briefs] == [1, 2]
 
 
+def test_the_brief_of_a_withdrawn_document_is_written_anew(
+    connection: Connection, analyst: Analyst
+) -> None:
+    first = Document(text=RECALL, external_id="a")
+    land_documents(connection, [first, Document(text="Acme Corp recalls pumps in Mexico.")])
+    run(connection, analyst.settings)
+    land_documents(connection, [Document(text="Withdrawn.", external_id="a", version=2)])
+    run(connection, analyst.settings)
+    briefs = connection.execute("select text, finding_ids from risk.briefs order by brief_id")
+    assert [len(row["finding_ids"]) for row in briefs] == [2, 1]
+
+
 def test_quotes_that_are_not_in_the_document_are_kept_and_flagged(
     connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,9 +220,7 @@ def test_quotes_that_are_not_in_the_document_are_kept_and_flagged(
     result = run(connection, analyst.settings)
     assert (result.findings, result.unverified_quotes) == (1, 1)
     assert result.pairs["acme@MX"].brief is None
-    assert list(violations(connection)) == [
-        "a verified quote stands in its document, an unverified one does not"
-    ]
+    assert list(violations(connection)) == [QUOTES]
 
 
 def test_status_counts_messages_calls_and_cost_in_all_and_per_batch(
@@ -236,3 +246,14 @@ def test_an_unknown_price_is_no_zero(connection: Connection, analyst: Analyst) -
     result = run(connection, settings)
     assert status(connection)["totals"]["cost_usd"] is None
     assert result.pairs["acme@MX"].findings_metadata()["cost_usd"] == "unknown"
+
+
+def test_the_price_of_an_answer_that_does_not_count_may_be_unknown_too(
+    connection: Connection, analyst: Analyst
+) -> None:
+    free = {"input_usd_per_million": None, "output_usd_per_million": None}
+    land_texts(connection, RECALL)
+    analyst.fail_with({"kind": "cut_off"})
+    run(connection, analyst.settings.model_copy(update=free))
+    assert totals(connection) == {"dead": 1}
+    assert status(connection)["totals"]["cost_usd"] is None

@@ -1,0 +1,41 @@
+"""How the calls of one session ended, and whether that speaks against the endpoint itself.
+
+Pure; no clock, no network. A failure of everything costs the work items nothing. But a few
+documents that fail whenever they are asked about, while they are all there is, must end as dead: so
+many failures are no proof against the endpoint, unless it could not even be reached.
+"""
+
+from orchestration.resources.llm import FORBIDDEN, CallFailed, EndpointRefuses, EndpointUnavailable
+
+FEW_CALLS = 3
+
+
+class Health:
+    """Of a session with so many calls, told how each one ended.
+
+    `at_once` failures without an answer in between are enough: the others need not be tried.
+    """
+
+    def __init__(self, calls: int, at_once: int) -> None:
+        self._calls = calls
+        self._enough = min(calls, max(at_once, FEW_CALLS + 1))
+        self._has_answered = False
+        self._failures: list[CallFailed] = []
+
+    def answered(self) -> None:
+        """A reply came, whatever it says: the endpoint works for this key."""
+        self._has_answered = True
+
+    def failed(self, failure: CallFailed) -> None:
+        """A call ended without a reply, after all its attempts.
+
+        Raises EndpointRefuses or EndpointUnavailable when the failures are the endpoint's.
+        """
+        self._failures.append(failure)
+        if self._has_answered or len(self._failures) < self._enough:
+            return
+        if any(failure.kind == FORBIDDEN for failure in self._failures):
+            raise EndpointRefuses.saying(failure.detail)
+        is_few = self._calls <= FEW_CALLS
+        if all(f.is_unreachable if is_few else f.is_transient for f in self._failures):
+            raise EndpointUnavailable.after(len(self._failures), failure)

@@ -61,9 +61,16 @@ def _storable(text: str) -> str:
     return text
 
 
-def _country(code: str) -> str:
-    if pycountry.countries.get(alpha_2=code) is None:
-        raise ValueError(f"{code!r} is no ISO 3166-1 alpha-2 country code, such as DE")
+def find_country(text: str) -> str | None:
+    """The ISO 3166-1 alpha-2 code that the text stands for, in capitals: ` de` is DE."""
+    country = pycountry.countries.get(alpha_2=text.strip())
+    return None if country is None else str(country.alpha_2)
+
+
+def _country(text: str) -> str:
+    code = find_country(text)
+    if code is None:
+        raise ValueError(f"{text[:40]!r} is no ISO 3166-1 alpha-2 country code, such as DE")
     return code
 
 

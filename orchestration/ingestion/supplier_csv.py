@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
-import pycountry
 
 from orchestration.errors import UsageError
+from orchestration.ingestion.message import find_country
 from orchestration.ingestion.suppliers import Supplier
 
 COLUMNS = ("supplier_id", "name", "aliases", "home_country", "category", "tier", "annual_spend_usd")
@@ -48,7 +48,8 @@ def _supplier(row: dict[str, str]) -> Supplier:
         )
     if not row["name"]:
         raise ValueError(f"{row['supplier_id']} has no name")
-    if pycountry.countries.get(alpha_2=row["home_country"]) is None:
+    home_country = find_country(row["home_country"])
+    if home_country is None:
         raise ValueError(
             f"home_country {row['home_country']!r} of {row['supplier_id']} is no ISO 3166-1 "
             "alpha-2 code"
@@ -58,7 +59,7 @@ def _supplier(row: dict[str, str]) -> Supplier:
         supplier_id=row["supplier_id"],
         name=row["name"],
         aliases=tuple(dict.fromkeys(names)),
-        home_country=row["home_country"],
+        home_country=home_country,
         category=row["category"] or None,
         tier=_number(row, "tier", int),
         annual_spend_usd=_number(row, "annual_spend_usd", Decimal),

@@ -1,6 +1,7 @@
 """The message contract: what is a document, and in which words everything else is refused."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from orchestration.ingestion.message import (
     Document,
     Rejected,
     check_attributes,
+    find_country,
     parse_document,
     validate_document,
 )
@@ -76,6 +78,19 @@ def test_only_text_is_required_and_unknown_fields_are_ignored() -> None:
     document = parse_document(b'{"text": "News.", "labels": {"gold": 1}}', LIMIT)
     assert document == Document(text="News.")
     assert document.identity == f"sha256:{document.content_sha256.hex()}"
+
+
+@pytest.mark.parametrize("written", ["de", "De", " DE ", "DE"])
+def test_the_country_of_a_hint_is_kept_in_capitals(written: str) -> None:
+    hints = [{"supplier": "siemens", "country": written}]
+    document = validate_document({"text": "x", "supplier_hints": hints})
+    assert document.supplier_hints[0].country == "DE"
+
+
+@given(st.text(max_size=3))
+def test_a_country_that_is_accepted_is_two_ascii_capitals(written: str) -> None:
+    for text in (written, "\N{KELVIN SIGN}E"):
+        assert re.fullmatch("[A-Z]{2}", find_country(text) or "XX")
 
 
 def test_a_date_without_zone_is_utc_and_one_in_the_future_is_accepted() -> None:

@@ -32,6 +32,11 @@ def test_aliases_tier_and_spend_are_read(tmp_path: Path) -> None:
     assert (supplier.tier, str(supplier.annual_spend_usd)) == (2, "1500.50")
 
 
+def test_a_home_country_in_lower_case_is_kept_in_capitals(tmp_path: Path) -> None:
+    (supplier,) = read_csv(write(tmp_path / "s.csv", "acme,Acme,, us ,,,"))
+    assert supplier.home_country == "US"
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

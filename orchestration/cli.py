@@ -52,6 +52,9 @@ def publish(
 
     settings = PubsubSettings.load()
     limit = IngestSettings.load().max_document_bytes
+    batch_id = batch_id or publisher.new_batch_id()
+    publisher.check_names(batch_id, ordering_key)
+    reading.check(paths)
     records = reading.read(paths)
     if redate is not None:
         records = iter(publisher.redate(list(records), redate, datetime.now(UTC)))
@@ -65,7 +68,7 @@ def publish(
         published = publisher.publish(
             broker,
             records,
-            batch_id or publisher.new_batch_id(),
+            batch_id,
             ordering_key,
             limit,
             lambda: progress.advance(task),

@@ -36,6 +36,17 @@ def test_publish_sends_the_valid_reports_the_rest_and_sums_up(
     assert len(broker.pull(10, timeout=5)) == 2
 
 
+def test_nothing_is_published_when_one_of_the_paths_cannot_be_used(
+    broker: GooglePubsub, tmp_path: Path
+) -> None:
+    good = tmp_path / "news.jsonl"
+    good.write_text('{"text": "one"}\n')
+    done = supplier_risk("publish", str(good), str(tmp_path / "missing.jsonl"))
+    assert done.returncode == 2
+    assert "missing.jsonl" in done.stderr
+    assert broker.pull(10, timeout=1) == []
+
+
 def test_publish_says_when_dates_are_not_the_real_ones(
     broker: GooglePubsub, tmp_path: Path
 ) -> None:
@@ -51,6 +62,9 @@ def test_publish_says_when_dates_are_not_the_real_ones(
     ("arguments", "code", "words"),
     [
         (["publish", "missing.jsonl"], 2, "There is no missing.jsonl"),
+        (["publish", "x.jsonl", "--batch-id", "b" * 201], 2, "longer than 200 characters"),
+        (["publish", "x.jsonl", "--batch-id", "a\tb"], 2, "printable"),
+        (["publish", "x.jsonl", "--ordering-key", "k" * 1025], 2, "longer than 1,024 bytes"),
         (["publish"], 2, "Missing argument"),
         (["publish", "x.jsonl", "--redate", "0"], 2, "--redate"),
         (["nonsense"], 2, "nonsense"),

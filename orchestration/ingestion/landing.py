@@ -46,19 +46,34 @@ def land(
 def land_from(
     broker: Broker, connection: Connection, seconds: float, max_document_bytes: int
 ) -> Counter[str]:
-    """Pull, land and acknowledge until a pull comes back empty or the time is used up.
+    """Pull, land and acknowledge until two pulls in a row are empty or the time is used up.
 
-    Returns the messages by what became of them (see `Plan.counts`).
+    One empty pull says little: Pub/Sub may return none while there are some. Returns the messages
+    by what became of them (see `Plan.counts`).
     """
     counts: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    empty_pulls = 0
+    while empty_pulls < 2 and (left := deadline - time.monotonic()) > 0:
         batch = broker.pull(PULL_MESSAGES, timeout=min(PULL_SECONDS, left))
         if not batch:
-            break
+            empty_pulls += 1
+            continue
+        empty_pulls = 0
         counts += land(connection, broker.subscription, batch, max_document_bytes).counts()
         broker.acknowledge([message.receipt for message in batch])
     return counts
+
+
+# The documents that a batch may contradict, supersede or copy.
+_TOUCHED = """
+    select document_id from ingest.documents
+    where
+        (source, external_id) in (select * from unnest(%(sources)s::text[], %(ids)s::text[]))
+        or (
+            content_sha256 = any(%(contents)s) and duplicate_of is null and superseded_by is null
+        )
+"""
 
 
 def _load_known(connection: Connection, subscription: str, batch: Sequence[Delivery]) -> Known:
@@ -68,30 +83,27 @@ def _load_known(connection: Connection, subscription: str, batch: Sequence[Deliv
         [subscription, [delivery.message.message_id for delivery in batch]],
     )
     read = [d.content for d in batch if isinstance(d.content, Document)]
+    wanted = {
+        "sources": [document.source for document in read],
+        "ids": [document.identity for document in read],
+        "contents": [document.content_sha256 for document in read],
+    }
+    # locked first, and read by a second statement, which sees what another lander did meanwhile
+    connection.execute(f"{_TOUCHED} order by document_id for no key update", wanted)
     documents = connection.execute(
-        """
-        with same_document as (
-            select documents.document_id
-            from unnest(%s::text[], %s::text[]) as wanted (source, external_id)
-            inner join ingest.documents using (source, external_id)
-        ),
-
-        same_content as (
-            select document_id from ingest.documents
-            where content_sha256 = any(%s) and duplicate_of is null and superseded_by is null
-        )
+        f"""
+        with touched as ({_TOUCHED})
 
         select
             document_id, source, external_id, version, content_sha256,
             superseded_by is not null as is_superseded, duplicate_of is not null as is_copy
         from ingest.documents
-        where document_id in (table same_document union table same_content)
+        where
+            document_id in (table touched)
+            or (duplicate_of in (table touched) and superseded_by is null)
+        order by received_at, document_id
         """,
-        [
-            [document.source for document in read],
-            [document.identity for document in read],
-            [document.content_sha256 for document in read],
-        ],
+        wanted,
     )
     return Known(
         messages={row["message_id"]: row["data_sha256"] for row in messages},
@@ -107,6 +119,14 @@ def _write_documents(connection: Connection, result: Plan) -> None:
         where documents.document_id = newer.older_id
         """,
         [list(result.superseded), list(result.superseded.values())],
+    )
+    connection.execute(
+        """
+        update ingest.documents set duplicate_of = moved.original_id
+        from unnest(%s::uuid[], %s::uuid[]) as moved (copy_id, original_id)
+        where documents.document_id = moved.copy_id
+        """,
+        [list(result.moved_copies), list(result.moved_copies.values())],
     )
     rows = [
         {
@@ -195,9 +215,9 @@ def _write_refusals(connection: Connection, subscription: str, result: Plan) -> 
 
 
 def _queue(connection: Connection, result: Plan) -> None:
-    """Ask for the mentions of each document that is neither a copy nor outdated."""
+    """Ask for the mentions of each document that became current, and is no copy."""
     connection.execute(
         "insert into risk.work_items (subject_type, subject_id, step)"
         " select 'document', document_id, 'mentions' from unnest(%s::uuid[]) as document_id",
-        [[new.document_id for new in result.documents.values() if new.is_current]],
+        [result.to_score()],
     )

@@ -60,7 +60,9 @@ class KnownDocument:
 
 @dataclass(frozen=True)
 class Known:
-    """What the database holds about a batch: hashes by message id, documents it may touch."""
+    """What the database holds about a batch: hashes by message id, documents it may touch, the
+    oldest first.
+    """
 
     messages: dict[str, bytes] = field(default_factory=dict)
     documents: Sequence[KnownDocument] = ()
@@ -101,13 +103,23 @@ class Refusal:
 
 @dataclass
 class Plan:
-    """Everything that one batch writes. `superseded` maps a landed document to its successor."""
+    """Everything that one batch writes. `superseded` maps a landed document to its successor.
+
+    `moved_copies` maps a landed copy to its new original, or to None: it is the original now.
+    """
 
     messages: list[NewMessage] = field(default_factory=list)
     documents: dict[uuid.UUID, NewDocument] = field(default_factory=dict)
     superseded: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+    moved_copies: dict[uuid.UUID, uuid.UUID | None] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     redelivered: list[str] = field(default_factory=list)
+
+    def to_score(self) -> list[uuid.UUID]:
+        """Documents that are originals since this batch: new ones, and copies that became one."""
+        new = [d.document_id for d in self.documents.values() if d.is_current]
+        promoted = [copy for copy, original in self.moved_copies.items() if original is None]
+        return new + [document_id for document_id in promoted if document_id not in self.superseded]
 
     def counts(self) -> Counter[str]:
         """Messages by what became of them; `redelivered` and `conflict` are no new messages."""
@@ -149,16 +161,24 @@ def _place(delivery: Delivery, library: "_Library", result: Plan) -> NewMessage:
 
 
 class _Library:
-    """The documents that a batch may touch, the known ones and those that it adds."""
+    """The documents that a batch may touch, the known ones and those that it adds.
+
+    Of each text one current document is the original; `_copies` are the others, the oldest first.
+    """
 
     def __init__(self, known: Sequence[KnownDocument], result: Plan) -> None:
         self._result = result
         self._versions: dict[tuple[str, str], dict[int, tuple[uuid.UUID, bytes]]] = {}
         self._originals: dict[bytes, uuid.UUID] = {}
+        self._copies: dict[bytes, list[uuid.UUID]] = {}
         for document in known:
             versions = self._versions.setdefault((document.source, document.external_id), {})
             versions[document.version] = (document.document_id, document.content_sha256)
-            if not document.is_superseded and not document.is_copy:
+            if document.is_superseded:
+                continue
+            if document.is_copy:
+                self._copies.setdefault(document.content_sha256, []).append(document.document_id)
+            else:
                 self._originals[document.content_sha256] = document.document_id
 
     def find(self, document: Document) -> uuid.UUID | None:
@@ -178,22 +198,45 @@ class _Library:
         new = NewDocument(uuid.uuid4(), document)
         versions = self._versions.setdefault((document.source, document.identity), {})
         newer = [version for version in versions if version > document.version]
+        self._result.documents[new.document_id] = new
         if newer:
             new.superseded_by = versions[min(newer)][0]
         else:
             if versions:
                 self._supersede(*versions[max(versions)], by=new.document_id)
-            new.duplicate_of = self._originals.get(document.content_sha256)
-            if new.duplicate_of is None:
-                self._originals[document.content_sha256] = new.document_id
+            self._settle(new)
         versions[document.version] = (new.document_id, document.content_sha256)
-        self._result.documents[new.document_id] = new
         return new.document_id
 
-    def _supersede(self, old_id: uuid.UUID, old_content: bytes, by: uuid.UUID) -> None:
-        if self._originals.get(old_content) == old_id:
-            del self._originals[old_content]
+    def _settle(self, new: NewDocument) -> None:
+        content = new.document.content_sha256
+        new.duplicate_of = self._originals.setdefault(content, new.document_id)
+        if new.duplicate_of == new.document_id:
+            new.duplicate_of = None
+        else:
+            self._copies.setdefault(content, []).append(new.document_id)
+
+    def _supersede(self, old_id: uuid.UUID, content: bytes, by: uuid.UUID) -> None:
         if old_id in self._result.documents:
             self._result.documents[old_id].superseded_by = by
         else:
             self._result.superseded[old_id] = by
+        if self._originals.get(content) == old_id:
+            self._replace_original(content)
+        elif old_id in self._copies.get(content, ()):
+            self._copies[content].remove(old_id)
+
+    def _replace_original(self, content: bytes) -> None:
+        """The oldest copy takes the place of the original that is gone; the others follow it."""
+        del self._originals[content]
+        if copies := self._copies.get(content):
+            heir = self._originals[content] = copies.pop(0)
+            self._move_copy(heir, None)
+            for copy in copies:
+                self._move_copy(copy, heir)
+
+    def _move_copy(self, copy: uuid.UUID, original: uuid.UUID | None) -> None:
+        if copy in self._result.documents:
+            self._result.documents[copy].duplicate_of = original
+        else:
+            self._result.moved_copies[copy] = original

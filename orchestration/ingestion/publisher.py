@@ -6,11 +6,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from orchestration.errors import BrokerError
-from orchestration.ingestion.message import Document, Rejected
+from orchestration.errors import BrokerError, UsageError
+from orchestration.ingestion.message import Document, Rejected, check_attributes
 from orchestration.ingestion.reading import Record
 from orchestration.resources.broker import Broker
 
+MAX_ORDERING_KEY_BYTES = 1_024
 _IN_FLIGHT = 1_000
 _RESULT_SECONDS = 60.0
 
@@ -27,6 +28,18 @@ class Published:
 def new_batch_id() -> str:
     """An id for the batch of one publish command, sortable by time."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+
+
+def check_names(batch_id: str, ordering_key: str) -> None:
+    """Raises UsageError when no message could carry this batch id or ordering key."""
+    try:
+        check_attributes({"batch_id": batch_id}, ordering_key)
+    except Rejected as rejected:
+        raise UsageError(f"{rejected.detail}: choose another") from None
+    if not (batch_id + ordering_key).isprintable():
+        raise UsageError("batch id and ordering key must be printable characters")
+    if len(ordering_key.encode()) > MAX_ORDERING_KEY_BYTES:
+        raise UsageError(f"the ordering key is longer than {MAX_ORDERING_KEY_BYTES:,} bytes")
 
 
 def publish(

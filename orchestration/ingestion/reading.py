@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 from selectolax.lexbor import LexborHTMLParser
 
 from orchestration.errors import UsageError
 from orchestration.ingestion.message import Document, Rejected, validate_document
 
-_TEXT_SUFFIXES = {".txt", ".md", ".html", ".htm", ".pdf"}
+_LINES = {".jsonl", ".ndjson"}
+_CSV = {".csv"}
+_TEXT = {".txt", ".md", ".html", ".htm", ".pdf"}
+_SURPLUS = "cells beyond the header"
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,33 @@ class Record:
     content: Document | Rejected
 
 
-def read(paths: list[Path]) -> Iterator[Record]:
-    """All records below the paths, in the order given. Raises UsageError on an unusable path."""
+def check(paths: list[Path]) -> None:
+    """Raises UsageError on the first path that `read` could not use."""
     for path in paths:
         if path.is_dir():
-            files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _TEXT_SUFFIXES)
-            if not files:
+            if not _text_files(path):
                 raise UsageError(f"{path} holds no .txt, .md, .html or .pdf file")
-            for file in files:
-                yield _read_text_file(file, root=path)
         elif not path.exists():
             raise UsageError(f"There is no {path}")
-        elif path.suffix.lower() in {".jsonl", ".ndjson"}:
-            yield from _read_jsonl(path)
-        elif path.suffix.lower() == ".csv":
-            yield from _read_csv(path)
-        elif path.suffix.lower() in _TEXT_SUFFIXES:
-            yield _read_text_file(path, root=path.parent)
-        else:
+        elif path.suffix.lower() not in _LINES | _CSV | _TEXT:
             raise UsageError(
                 f"{path} is none of .jsonl, .csv, .txt, .md, .html, .pdf, and no folder"
             )
+
+
+def read(paths: list[Path]) -> Iterator[Record]:
+    """All records below the paths, in the order given. Raises UsageError before the first one."""
+    check(paths)
+    for path in paths:
+        if path.is_dir():
+            for file in _text_files(path):
+                yield _read_text_file(file, root=path)
+        elif path.suffix.lower() in _LINES:
+            yield from _read_jsonl(path)
+        elif path.suffix.lower() in _CSV:
+            yield from _read_csv(path)
+        else:
+            yield _read_text_file(path, root=path.parent)
 
 
 def count(paths: list[Path]) -> int:
@@ -55,13 +63,17 @@ def count(paths: list[Path]) -> int:
     total = 0
     for path in paths:
         if path.is_dir():
-            total += sum(file.suffix.lower() in _TEXT_SUFFIXES for file in path.rglob("*"))
-        elif path.suffix.lower() in {".jsonl", ".ndjson", ".csv"} and path.exists():
+            total += len(_text_files(path))
+        elif path.suffix.lower() in _LINES | _CSV and path.exists():
             with path.open("rb") as file:
                 total += sum(1 for _ in file)
         else:
             total += 1
     return total
+
+
+def _text_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in _TEXT)
 
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
@@ -83,22 +95,48 @@ def _parse_line(line: bytes) -> Document | Rejected:
 
 
 def _read_csv(path: Path) -> Iterator[Record]:
-    """Columns are fields of the message; empty cells are absent; `version` is a number."""
+    """Columns are fields of the message; empty cells are absent; `version` is a number.
+
+    A line that breaks the file's form is refused like any other; the lines after it are read.
+    """
+    line = 2
     try:
-        chunks = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8", chunksize=1_000
-        )
-        row_number = 0
-        for chunk in chunks:
+        for chunk in _csv_chunks(path):
             for row in chunk.to_dict("records"):
-                row_number += 1
-                fields = {str(column): str(cell) for column, cell in row.items()}
-                yield Record(f"{path.name}, row {row_number}", _parse_row(fields))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a CSV in UTF-8: {error}") from None
+                cells = {str(column): cell for column, cell in row.items() if isinstance(cell, str)}
+                if cells:
+                    yield Record(f"{path.name}, line {line}", _parse_row(cells))
+                line += 1 + sum(cell.count("\n") for cell in cells.values())
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        detail = f"not CSV from here on: {error}"
+        yield Record(f"{path.name}, line {line}", Rejected("invalid_field", detail))
+
+
+def _csv_chunks(path: Path) -> Iterator[pd.DataFrame]:
+    """Cells are text, missing ones NaN; a column of ours takes what is longer than the header.
+
+    Bytes that are not UTF-8 become lone surrogates, which the message contract refuses.
+    """
+    columns = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
+    return pd.read_csv(
+        path,
+        header=None,
+        names=[*columns, _SURPLUS],
+        skiprows=1,
+        index_col=False,
+        dtype=str,
+        keep_default_na=False,
+        skip_blank_lines=False,
+        encoding_errors="surrogateescape",
+        engine="python",
+        on_bad_lines=lambda cells: cells[: len(columns) + 1],
+        chunksize=1_000,
+    )
 
 
 def _parse_row(row: dict[str, str]) -> Document | Rejected:
+    if _SURPLUS in row:
+        return Rejected("invalid_field", "the line has more cells than the header")
     fields: dict[str, object] = {key: value for key, value in row.items() if value != ""}
     if isinstance(version := fields.get("version"), str) and version.isdigit():
         fields["version"] = int(version)
@@ -124,10 +162,10 @@ def _read_text_file(path: Path, root: Path) -> Record:
             "text": text,
         }
         return Record(place, validate_document(fields))
-    except (UnicodeDecodeError, PyPdfError, OSError) as error:
-        return Record(place, Rejected("invalid_text", f"cannot be read: {error}"))
     except Rejected as rejected:
         return Record(place, rejected)
+    except Exception as error:  # pypdf raises what it likes: one file must not end the folder
+        return Record(place, Rejected("invalid_text", f"cannot be read: {error!r}"))
 
 
 def _title_and_text(path: Path) -> tuple[str, str]:

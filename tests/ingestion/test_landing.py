@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from orchestration.ingestion.landing import land, land_from
@@ -53,7 +54,7 @@ def test_each_kind_of_message_lands_in_its_state_with_its_bytes_kept(
     assert states(connection) == {
         "1": "superseded",
         "2": "duplicate",
-        "3": "duplicate",
+        "3": "pending",
         "4": "rejected",
         "5": "pending",
     }
@@ -62,6 +63,29 @@ def test_each_kind_of_message_lands_in_its_state_with_its_bytes_kept(
         ("invalid_attribute", b"\xff\x00"),
         ("message_id_conflict", document("storm", "c")),
     ]
+    assert violations(connection) == {}
+
+
+def test_when_an_original_is_corrected_its_oldest_copy_is_scored_and_the_others_follow_it(
+    connection: Connection,
+) -> None:
+    for name in "abcd":
+        land(connection, SUBSCRIPTION, [message(document("fire", name), name)], LIMIT)
+    assert states(connection) == {"a": "pending", **dict.fromkeys("bcd", "duplicate")}
+    corrected = message(document("no fire", "a", version=2), "a2")
+    land(connection, SUBSCRIPTION, [corrected], LIMIT)
+    assert states(connection) == {
+        "a": "superseded",
+        "a2": "pending",
+        "b": "pending",
+        **dict.fromkeys("cd", "duplicate"),
+    }
+    originals = connection.execute(
+        "select copies.external_id as copy, originals.external_id as original"
+        " from ingest.documents as copies inner join ingest.documents as originals"
+        " on copies.duplicate_of = originals.document_id order by 1"
+    )
+    assert [(row["copy"], row["original"]) for row in originals] == [("c", "b"), ("d", "b")]
     assert violations(connection) == {}
 
 
@@ -144,13 +168,62 @@ def test_what_is_pulled_is_acknowledged_only_after_it_is_landed(
 
 
 def test_a_batch_that_cannot_be_written_comes_again_and_is_lost_nowhere(
-    broker: GooglePubsub, connection: Connection
+    broker: GooglePubsub,
+    database: PostgresSettings,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """PostgreSQL goes away between the pull and the commit: nothing is acknowledged."""
     broker.publish(document("fire"), {}).result(10)
-    (pulled,) = broker.pull(10, timeout=5)
-    broker.reject([pulled.receipt])
+    pulled: list[Message] = []
+    real = broker.pull
+
+    def pull_and_lose_the_connection(max_messages: int, timeout: float) -> list[Message]:
+        pulled[:] = real(max_messages, timeout)
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'doomed' and datname = current_database()"
+        )
+        return pulled
+
+    def land_on_a_doomed_connection() -> None:
+        with monkeypatch.context() as patch, connect(database, "doomed") as doomed:
+            patch.setattr(broker, "pull", pull_and_lose_the_connection)
+            land_from(broker, doomed, 10, LIMIT)
+
+    with pytest.raises(psycopg.OperationalError):
+        land_on_a_doomed_connection()
+    assert count(connection, "ingest.messages") == 0
+    broker.reject([message.receipt for message in pulled])
     assert land_from(broker, connection, 10, LIMIT) == {"document": 1}
-    assert count(connection, "ingest.messages") == 1
+    assert states(connection) == {pulled[0].message_id: "pending"}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"not json", "not_json"),
+        (b'["a list"]', "not_an_object"),
+        (b"{}", "invalid_field"),
+        (b'{"text": ""}', "invalid_field"),
+        (b'{"text": 5}', "invalid_field"),
+        (b'{"text": "x", "published_at": 5}', "invalid_field"),
+        (b'{"text": "a\\u0000b"}', "invalid_text"),
+        (b'{"text": "a\\ud800b"}', "invalid_text"),
+        (b'{"text": "x", "supplier_hints": [{"supplier": "a", "country": "XX"}]}', "invalid_field"),
+        (b'{"text": "' + b"x" * 2_000 + b'"}', "too_large"),
+        (b"\xff\xfe", "not_utf8"),
+    ],
+)
+def test_bad_input_is_kept_with_its_bytes_and_blocks_nothing(
+    connection: Connection, data: bytes, reason: str
+) -> None:
+    land(connection, SUBSCRIPTION, [message(data, "bad"), message(document("fire"), "good")], 2_000)
+    assert states(connection) == {"bad": "rejected", "good": "pending"}
+    kept = one(connection, "select reason, data, detail from ingest.rejections")
+    assert (kept["reason"], kept["data"]) == (reason, data)
+    assert kept["detail"]
+    assert violations(connection) == {}
 
 
 def test_a_thousand_messages_land_in_one_tick(broker: GooglePubsub, connection: Connection) -> None:

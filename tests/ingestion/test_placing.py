@@ -41,6 +41,8 @@ def known_after(result: Plan, before: Known) -> Known:
                 **vars(document),
                 "is_superseded": document.is_superseded
                 or document.document_id in result.superseded,
+                "is_copy": document.is_copy
+                and result.moved_copies.get(document.document_id, document) is not None,
             }
         )
         for document in before.documents
@@ -148,3 +150,27 @@ def test_versions_in_any_order_and_repeated_end_with_the_same_current_text(
         for external_id in {i for _, i in orders[0]}
     }
     assert ends == [newest, newest]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from("pqrs"), st.integers(1, 3), st.sampled_from(["fire", "ice"])),
+            min_size=1,
+            max_size=4,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_each_text_that_a_current_version_carries_has_exactly_one_original(
+    batches: list[list[tuple[str, int, str]]],
+) -> None:
+    known = Known()
+    for batch in batches:
+        deliveries = [delivery(version(number, text, name)) for name, number, text in batch]
+        known = known_after(plan(deliveries, known), known)
+    current = [document for document in known.documents if not document.is_superseded]
+    originals = [document.content_sha256 for document in current if not document.is_copy]
+    assert len(originals) == len(set(originals))
+    assert set(originals) == {document.content_sha256 for document in current}

@@ -63,10 +63,33 @@ def test_csv_columns_are_fields_and_empty_cells_are_absent(tmp_path: Path) -> No
     assert (first.external_id, first.version, first.text) == ("007", 2, "fire, big\nsecond line")
     assert first.supplier_hints[0].country == "DE"
     assert refused(records) == [
-        ("news.csv, row 2", "invalid_field"),
-        ("news.csv, row 3", "invalid_field"),
-        ("news.csv, row 4", "invalid_field"),
+        ("news.csv, line 4", "invalid_field"),
+        ("news.csv, line 5", "invalid_field"),
+        ("news.csv, line 6", "invalid_field"),
     ]
+
+
+def test_a_csv_line_that_breaks_the_form_is_refused_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "news.csv"
+    path.write_bytes(
+        b"external_id,text\n1,one,surplus\n2,two\n3,three,a,b,c\n\n4,caf\xe9\n5,five\n6\n7,seven,\n"
+    )
+    records = list(read([path]))
+    assert [document.text for document in documents(records)] == ["two", "five"]
+    assert refused(records) == [
+        ("news.csv, line 2", "invalid_field"),
+        ("news.csv, line 4", "invalid_field"),
+        ("news.csv, line 6", "invalid_text"),
+        ("news.csv, line 8", "invalid_field"),
+        ("news.csv, line 9", "invalid_field"),
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "external_id,text\n"])
+def test_a_csv_without_lines_gives_no_document(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "news.csv"
+    path.write_text(content)
+    assert documents(list(read([path]))) == []
 
 
 def test_a_folder_gives_a_document_for_each_text_file(tmp_path: Path) -> None:
@@ -98,5 +121,6 @@ def test_a_folder_gives_a_document_for_each_text_file(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_read_is_wrong_use(tmp_path: Path, name: str) -> None:
     (tmp_path / "news.xlsx").write_bytes(b"x")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "good.txt").write_text("never reached")
     with pytest.raises(UsageError, match=name):
-        list(read([tmp_path / name]))
+        next(read([tmp_path / "good.txt", tmp_path / name]))

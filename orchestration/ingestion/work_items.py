@@ -8,7 +8,7 @@ its lease. No lock is held during a call to the LLM.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -62,7 +62,7 @@ def enqueue(
     """Queue a step for each subject, unless it was queued in this generation before."""
     connection.execute(
         "insert into risk.work_items (subject_type, subject_id, step, generation_id)"
-        " select %s, subject_id, %s, %s from unnest(%s::uuid[]) as subject_id"
+        " select %s, subject_id, %s, %s from unnest(%s::uuid[]) as subject_id order by subject_id"
         " on conflict (subject_type, subject_id, step, generation_id) do nothing",
         [subject_type, step, generation_id, list(subject_ids)],
     )
@@ -106,6 +106,34 @@ def has_claimable(connection: Connection) -> bool:
     return bool(row and row["found"])
 
 
+_CLAIM: LiteralString = """
+with picked as (
+    select item_id from risk.work_items
+    where
+        step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
+        and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
+        and (%(generation)s::bigint is null or generation_id = %(generation)s)
+    order by available_at, item_id
+    limit %(limit)s
+    for update skip locked
+),
+
+token as (select nextval('risk.fencing_tokens') as value)
+
+update risk.work_items set
+    state = 'claimed',
+    attempts = attempts + 1,
+    lease_until = now() + make_interval(secs => %(lease)s),
+    available_at = now() + make_interval(secs => %(lease)s),
+    fencing_token = token.value
+from picked, token
+where work_items.item_id = picked.item_id
+returning
+    work_items.item_id, work_items.subject_id, work_items.generation_id,
+    work_items.attempts, work_items.fencing_token
+"""
+
+
 def claim(
     connection: Connection,
     step: Step,
@@ -119,42 +147,9 @@ def claim(
 
     An item whose lease ended `max_attempts` times is dead: it takes its run down each time.
     """
-    connection.execute(
-        """
-        update risk.work_items
-        set state = 'dead', last_error_class = 'abandoned', finished_at = now(),
-            last_error = 'the run that worked on it ended without a word, each time'
-        where state = 'claimed' and step = %s and available_at <= now() and attempts >= %s
-        """,
-        [step, max_attempts],
-    )
+    _bury(connection, step, max_attempts)
     rows = connection.execute(
-        """
-        with picked as (
-            select item_id from risk.work_items
-            where
-                step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
-                and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
-                and (%(generation)s::bigint is null or generation_id = %(generation)s)
-            order by available_at, item_id
-            limit %(limit)s
-            for update skip locked
-        ),
-
-        token as (select nextval('risk.fencing_tokens') as value)
-
-        update risk.work_items set
-            state = 'claimed',
-            attempts = attempts + 1,
-            lease_until = now() + make_interval(secs => %(lease)s),
-            available_at = now() + make_interval(secs => %(lease)s),
-            fencing_token = token.value
-        from picked, token
-        where work_items.item_id = picked.item_id
-        returning
-            work_items.item_id, work_items.subject_id, work_items.generation_id,
-            work_items.attempts, work_items.fencing_token
-        """,
+        _CLAIM,
         {
             "step": step,
             "limit": limit,
@@ -164,6 +159,18 @@ def claim(
         },
     )
     return [Item(**row) for row in rows]
+
+
+def _bury(connection: Connection, step: Step, max_attempts: int) -> None:
+    connection.execute(
+        """
+        update risk.work_items
+        set state = 'dead', last_error_class = 'abandoned', finished_at = now(),
+            last_error = 'the run that worked on it ended without a word, each time'
+        where state = 'claimed' and step = %s and available_at <= now() and attempts >= %s
+        """,
+        [step, max_attempts],
+    )
 
 
 def renew(connection: Connection, items: Sequence[Item]) -> None:

@@ -111,6 +111,7 @@ class _Session:
         keep_alive: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._key_works = ledger.was_answered(connection, run_id)
         self._keep_alive = keep_alive
         self._one_at_a_time = one_at_a_time = asyncio.Lock()
         deadline = settings.timeout_seconds * 1.5
@@ -127,7 +128,7 @@ class _Session:
         queue = iter(calls)
         answers: dict[str, Answer] = {}
         at_once = min(self._settings.concurrency, len(calls))
-        health = Health(len(calls), at_once)
+        health = Health(len(calls), at_once, self._key_works)
         try:
             async with open_llm(self._settings) as llm, asyncio.TaskGroup() as group:
                 keeper = group.create_task(self._keep())

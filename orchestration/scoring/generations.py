@@ -47,7 +47,8 @@ def _move_open_work(connection: Connection, generation_id: int) -> None:
     """Queue the open items of older stream generations in this one and close them there.
 
     Not only once: a run of the older generation may still be under way and queue some more. It
-    loses what it had claimed. A brief that is known here may not know what that run found.
+    loses what it had claimed, but not what it is writing at this moment; that is skipped. A brief
+    that is known here may not know what that run found.
     """
     connection.execute(
         """
@@ -59,7 +60,7 @@ def _move_open_work(connection: Connection, generation_id: int) -> None:
                 items.state in ('pending', 'claimed')
                 and generations.kind = 'stream' and generations.generation_id < %(generation)s
             order by items.item_id
-            for update of items
+            for update of items skip locked
         ),
 
         moved as (
@@ -71,7 +72,8 @@ def _move_open_work(connection: Connection, generation_id: int) -> None:
         )
 
         insert into risk.work_items (subject_type, subject_id, step, generation_id)
-        select distinct subject_type, subject_id, step, %(generation)s from moved
+        select distinct subject_type, subject_id, step, %(generation)s::bigint from moved
+        order by subject_id
         on conflict (subject_type, subject_id, step, generation_id) do update
         set state = 'pending', attempts = 0, available_at = now()
         where work_items.step = 'briefs' and work_items.state in ('claimed', 'done', 'dead')

@@ -12,7 +12,7 @@ from genai_prices import Usage, calc_price
 from psycopg.types.json import Jsonb
 
 from orchestration.resources.llm import Reply
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.calls import OK, Call
 from orchestration.settings import LlmSettings
 
@@ -108,6 +108,16 @@ def save(connection: Connection, attempts: Sequence[Attempt]) -> list[int | None
                 [_attempt_row(attempt) for attempt in attempts],
             )
         return [_keep_response(connection, attempt) for attempt in attempts]
+
+
+def was_answered(connection: Connection, run_id: str) -> bool:
+    """Whether a call of this run came back with a good answer."""
+    row = one(
+        connection,
+        "select exists (select from llm.attempts where run_id = %s and outcome = 'ok') as found",
+        [run_id],
+    )
+    return bool(row["found"])
 
 
 def close_abandoned(connection: Connection) -> int:

@@ -14,10 +14,12 @@ class Health:
     """Of a session with so many calls, told how each one ended.
 
     `at_once` failures without an answer in between are enough: the others need not be tried.
+    `key_works` says that the endpoint answered this run before, so what it forbids are prompts.
     """
 
-    def __init__(self, calls: int, at_once: int) -> None:
+    def __init__(self, calls: int, at_once: int, key_works: bool = False) -> None:
         self._calls = calls
+        self._key_works = key_works
         self._enough = min(calls, max(at_once, FEW_CALLS + 1))
         self._has_answered = False
         self._failures: list[CallFailed] = []
@@ -34,7 +36,8 @@ class Health:
         self._failures.append(failure)
         if self._has_answered or len(self._failures) < self._enough:
             return
-        if any(failure.kind == FORBIDDEN for failure in self._failures):
+        is_forbidden = any(failure.kind == FORBIDDEN for failure in self._failures)
+        if is_forbidden and not self._key_works:
             raise EndpointRefuses.saying(failure.detail)
         is_few = self._calls <= FEW_CALLS
         if all(f.is_unreachable if is_few else f.is_transient for f in self._failures):

@@ -183,7 +183,12 @@ def _unfinished(run: Run, keys: Sequence[str]) -> dict[str, str]:
         select
             pairs.partition_key,
             count(distinct items.item_id) as items,
-            min(coalesce(items.last_error_class || ': ' || items.last_error, items.state)) as reason
+            min(
+                case
+                    when items.outcome = 'moved' then 'a run with another model took it over'
+                    else coalesce(items.last_error_class || ': ' || items.last_error, items.state)
+                end
+            ) as reason
         from risk.pairs
         left join risk.current_mentions as mentions using (supplier_id, country)
         inner join risk.work_items as items
@@ -193,7 +198,9 @@ def _unfinished(run: Run, keys: Sequence[str]) -> dict[str, str]:
                     (items.step = 'findings' and items.subject_id = mentions.mention_id)
                     or (items.step = 'briefs' and items.subject_id = pairs.pair_id)
                 )
-        where pairs.partition_key = any(%s) and items.state <> 'done'
+        where
+            pairs.partition_key = any(%s)
+            and (items.state <> 'done' or items.outcome = 'moved')
         group by pairs.partition_key
         """,
         [run.generation_id, list(keys)],

@@ -1,11 +1,13 @@
 """Generations: a new model takes over what was still to do, and nothing is written in two names."""
 
 from orchestration.ingestion import work_items
-from orchestration.resources.postgres import Connection, one
+from orchestration.resources.postgres import Connection, connect, one
 from orchestration.scoring import mentions
 from orchestration.scoring.checks import violations
 from orchestration.scoring.generations import open_stream
+from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
+from tests.scoring.endpoint import endpoint, quoting
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
 from tests.scoring.test_run import totals
 
@@ -62,3 +64,23 @@ def test_a_run_takes_nothing_of_another_generation(connection: Connection) -> No
     mentions.resolve_pending(connection, 3, generation)
     assert work_items.claim(connection, "findings", 9, 3, generation_id=generation + 1) == []
     assert len(work_items.claim(connection, "findings", 9, 3, generation_id=generation)) == 1
+
+
+def test_a_targeted_run_that_another_model_overtakes_is_not_finished(
+    connection: Connection, analyst: Analyst, database: PostgresSettings
+) -> None:
+    land_texts(connection, RECALL)
+    mentions.resolve_pending(connection, 3, open_stream(connection, analyst.settings.model))
+    overtaken: list[int] = []
+
+    def script(prompt: str) -> tuple[int, object]:
+        if not overtaken:
+            with connect(database, "overtaker") as other:
+                overtaken.append(open_stream(other, "another-model"))
+        return 200, quoting()
+
+    with endpoint(script) as (url, _):
+        settings = analyst.settings.model_copy(update={"base_url": url})
+        result = run(connection, settings, targets=["acme@MX"])
+    assert "another model took it over" in result.failures["acme@MX"]
+    assert totals(connection) == {"pending": 1}

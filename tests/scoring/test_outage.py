@@ -102,6 +102,22 @@ def test_one_forbidden_prompt_is_dead_and_the_others_are_scored(
     assert result.outstanding == ["1 dead: forbidden"]
 
 
+def test_a_forbidden_brief_is_dead_where_the_findings_of_its_run_were_answered(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, RECALL)
+
+    def script(prompt: str) -> tuple[int, object]:
+        return (403, {}) if "operational, recall" in prompt else (200, quoting(RECALL))
+
+    with endpoint(script) as (url, _):
+        run(connection, scripted(analyst.settings, url))
+    row = one(
+        connection, "select state, last_error_class from risk.work_items where step = 'briefs'"
+    )
+    assert tuple(row.values()) == ("dead", "forbidden")
+
+
 def test_if_every_prompt_is_forbidden_the_key_is_and_nothing_is_lost(
     connection: Connection, analyst: Analyst
 ) -> None:

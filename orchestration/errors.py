@@ -4,7 +4,7 @@ SupplierRiskError          1  something failed
 ├── UsageError             2  the command or its input is wrong
 │   └── SettingsError      2  a setting is missing or malformed
 ├── BrokerError            1  Pub/Sub could not be reached or refused
-├── LlmError               1  the LLM endpoint refused every call (key, address, model)
+├── LlmError               1  the LLM endpoint refused or missed every call
 └── StackError             1  a part of the local stack did not start
 """
 
@@ -30,7 +30,7 @@ class BrokerError(SupplierRiskError):
 
 
 class LlmError(SupplierRiskError):
-    """No call can succeed until a setting changes: wrong key, wrong address, unknown model."""
+    """No call succeeds for now: wrong key, address or model, or the endpoint is away."""
 
 
 class StackError(SupplierRiskError):

@@ -74,9 +74,7 @@ def test_a_supervisor_that_outlives_the_patience_is_not_called_stopped(
     assert caught.value.exit_code == 1
 
 
-def test_without_an_emulator_up_fails_with_a_sentence_even_where_a_stack_ran_before_a_reboot() -> (
-    None
-):
+def test_without_an_emulator_up_fails_with_a_sentence_also_where_an_old_stack_was_ready() -> None:
     with local_stack() as stack:
         stack.state.create()
         pretend(stack, os.getpid(), created=1.0, ready=True)

@@ -24,6 +24,7 @@ from orchestration.settings import bare_environment
 STACK_MARK = "SUPPLIER_RISK_STACK"
 PART_MARK = "SUPPLIER_RISK_PART"
 UNPRIVILEGED = "nobody"
+_UNLISTED_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,15 @@ def start(part: Part, stack_id: str) -> psutil.Popen:
         )
 
 
-def members(stack_id: str, part: str) -> list[psutil.Process]:
-    """The processes that carry the mark of this stack and part."""
+def members(stack_id: str, part: str | None = None) -> list[psutil.Process]:
+    """The processes that carry the mark of this stack, and of this part if one is given."""
     found = []
     for process in psutil.process_iter():
         try:
             marks = process.environ()
         except psutil.Error:
             continue
-        if marks.get(STACK_MARK) == stack_id and marks.get(PART_MARK) == part:
+        if marks.get(STACK_MARK) == stack_id and part in (None, marks.get(PART_MARK)):
             found.append(process)
     return found
 
@@ -147,7 +148,8 @@ def start_guardian(stack_id: str, stack_file: Path) -> subprocess.Popen[bytes]:
 
 
 def guard(stack_id: str, stack_file: Path) -> None:
-    """Wait for the end of standard input, then stop what the stack file lists, the last first."""
+    """Wait for the end of standard input, then stop what the stack file lists, the last first, and
+    whatever else carries the mark."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     sys.stdin.read()
@@ -155,6 +157,10 @@ def guard(stack_id: str, stack_file: Path) -> None:
         parts = json.loads(stack_file.read_text())["parts"]
         stop(stack_id, [StopOrder(**part["stop"]) for part in reversed(parts)])
         stack_file.unlink(missing_ok=True)
+    unlisted = members(stack_id)
+    _signal(unlisted, signal.SIGTERM)
+    _wait(unlisted, _UNLISTED_PATIENCE)
+    _signal(members(stack_id), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.errors import StackError
 from orchestration.local import dagster_parts
-from orchestration.local.processes import Part
+from orchestration.local.processes import Part, start, start_guardian
 from orchestration.local.state import State
 from orchestration.local.supervisor import MAX_RESTARTS, STEADY_SECONDS, Supervisor
 from orchestration.settings import state_folder
@@ -140,3 +140,15 @@ def test_the_log_of_a_part_is_named_when_it_ends_at_once(
     child.process.wait()
     with pytest.raises(StackError, match="ended with code 3 while starting"):
         supervisor.until_ready(child)
+
+
+def test_the_guardian_also_stops_what_no_stack_file_lists(tmp_path: Path) -> None:
+    guardian = start_guardian("unlisted", tmp_path / "stack.json")
+    code = "import time; time.sleep(600)"
+    process = start(
+        Part("unlisted", [sys.executable, "-c", code], tmp_path / "log", {}), "unlisted"
+    )
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+    assert process.wait(30) != 0
+    guardian.wait(30)

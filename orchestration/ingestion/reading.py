@@ -3,7 +3,10 @@
 Every record becomes a document or a refusal that names file, line and reason.
 """
 
+import io
+import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,9 @@ from orchestration.ingestion.message import Document, Rejected, validate_documen
 _LINES = {".jsonl", ".ndjson"}
 _CSV = {".csv"}
 _TEXT = {".txt", ".md", ".html", ".htm", ".pdf"}
-_SURPLUS = "cells beyond the header"
+_ROWS_AT_ONCE = 1_000
+_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')  # a doubled one is a character
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class Record:
 
     place: str
     content: Document | Rejected
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a CSV as it stands there, the line that it begins on, and how many cells it has."""
+
+    line: int
+    text: str
+    cells: int
+    is_open: bool
 
 
 def check(paths: list[Path]) -> None:
@@ -41,6 +56,8 @@ def check(paths: list[Path]) -> None:
             raise UsageError(
                 f"{path} is none of .jsonl, .csv, .txt, .md, .html, .pdf, and no folder"
             )
+        elif path.suffix.lower() in _CSV:
+            _require_header(path)
 
 
 def read(paths: list[Path]) -> Iterator[Record]:
@@ -97,46 +114,88 @@ def _parse_line(line: bytes) -> Document | Rejected:
 def _read_csv(path: Path) -> Iterator[Record]:
     """Columns are fields of the message; empty cells are absent; `version` is a number.
 
-    A line that breaks the file's form is refused like any other; the lines after it are read.
+    pandas reads the cells of sound rows. It drops some of the others without a word and tells no
+    line, so the file is cut into rows before.
     """
-    line = 2
-    try:
-        for chunk in _csv_chunks(path):
-            for row in chunk.to_dict("records"):
-                cells = {str(column): cell for column, cell in row.items() if isinstance(cell, str)}
-                if cells:
-                    yield Record(f"{path.name}, line {line}", _parse_row(cells))
-                line += 1 + sum(cell.count("\n") for cell in cells.values())
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        detail = f"not CSV from here on: {error}"
-        yield Record(f"{path.name}, line {line}", Rejected("invalid_field", detail))
+    rows = _csv_rows(path)
+    header = next(rows)
+    while block := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+        faults = [_fault(row, header) for row in block]
+        sound = [row for row, fault in zip(block, faults, strict=True) if fault is None]
+        cells = iter(_cells(header, sound))
+        for row, fault in zip(block, faults, strict=True):
+            yield Record(f"{path.name}, line {row.line}", fault or _parse_row(next(cells)))
 
 
-def _csv_chunks(path: Path) -> Iterator[pd.DataFrame]:
-    """Cells are text, missing ones NaN; a column of ours takes what is longer than the header.
+def _require_header(path: Path) -> None:
+    header = next(_csv_rows(path), None)
+    fault = _fault(header, header) if header else Rejected("invalid_field", "it is empty")
+    if fault:
+        raise UsageError(f"{path} has no header that can be used: {fault.detail}")
 
-    Bytes that are not UTF-8 become lone surrogates, which the message contract refuses.
+
+def _csv_rows(path: Path) -> Iterator[_Row]:
+    """The rows with their lines, by the rules of pandas; bytes not in UTF-8 become surrogates."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        lines: list[str] = []
+        first, cells, is_open = 1, 1, False
+        for number, line in enumerate(file, start=1):
+            if not lines:
+                first, cells = number, 1
+            lines.append(line)
+            commas, is_open = _scan(line, is_open)
+            cells += commas
+            if not is_open:
+                if not "".join(lines).isspace():
+                    yield _Row(first, "".join(lines), cells, is_open)
+                lines = []
+        if lines:
+            yield _Row(first, "".join(lines), cells, is_open)
+
+
+def _scan(line: str, is_open: bool) -> tuple[int, bool]:
+    """Commas that end a cell, and whether a quote is open at the end of the line.
+
+    A quote opens at the start of a cell only; anywhere else it is a character.
     """
-    columns = pd.read_csv(path, nrows=0, encoding_errors="surrogateescape").columns
-    return pd.read_csv(
-        path,
-        header=None,
-        names=[*columns, _SURPLUS],
-        skiprows=1,
-        index_col=False,
-        dtype=str,
-        keep_default_na=False,
-        skip_blank_lines=False,
-        encoding_errors="surrogateescape",
-        engine="python",
-        on_bad_lines=lambda cells: cells[: len(columns) + 1],
-        chunksize=1_000,
+    commas = position = 0
+    if not is_open and line.startswith('"'):
+        is_open, position = True, 1
+    while True:
+        if is_open:
+            closing = _CLOSING_QUOTE.match(line, position)
+            if closing is None:
+                return commas, True
+            position = closing.end()
+        comma = line.find(",", position)
+        if comma < 0:
+            return commas, False
+        commas += 1
+        is_open = line.startswith('"', comma + 1)
+        position = comma + 1 + is_open
+
+
+def _fault(row: _Row, header: _Row) -> Rejected | None:
+    if row.is_open:
+        return Rejected("invalid_field", "a quote opens in this row and is closed nowhere below")
+    if _NOT_UTF8.search(row.text):
+        return Rejected("not_utf8", "holds a byte that is not UTF-8")
+    if "\x00" in row.text:
+        return Rejected("invalid_text", "holds the character U+0000, which cannot be stored")
+    if row.cells > header.cells:
+        return Rejected("invalid_field", f"has {row.cells} cells, the header {header.cells}")
+    return None
+
+
+def _cells(header: _Row, rows: list[_Row]) -> list[dict[str, str]]:
+    text = "\n".join(row.text.rstrip("\r\n") for row in (header, *rows))
+    frame = pd.read_csv(
+        io.StringIO(text), dtype=str, na_filter=False, index_col=False, skip_blank_lines=False
     )
+    return [{str(k): str(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _parse_row(row: dict[str, str]) -> Document | Rejected:
-    if _SURPLUS in row:
-        return Rejected("invalid_field", "the line has more cells than the header")
     fields: dict[str, object] = {key: value for key, value in row.items() if value != ""}
     if isinstance(version := fields.get("version"), str) and version.isdigit():
         fields["version"] = int(version)

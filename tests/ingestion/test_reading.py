@@ -1,14 +1,19 @@
 """Documents from files, with the place and reason of what is none."""
 
+import csv
+import io
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from orchestration.errors import UsageError
 from orchestration.ingestion.message import Document, Rejected
-from orchestration.ingestion.reading import Record, count, read
+from orchestration.ingestion.reading import Record, check, count, read
 
 
 def refused(records: list[Record]) -> list[tuple[str, str]]:
@@ -79,17 +84,82 @@ def test_a_csv_line_that_breaks_the_form_is_refused_and_the_rest_is_read(tmp_pat
     assert refused(records) == [
         ("news.csv, line 2", "invalid_field"),
         ("news.csv, line 4", "invalid_field"),
-        ("news.csv, line 6", "invalid_text"),
+        ("news.csv, line 6", "not_utf8"),
         ("news.csv, line 8", "invalid_field"),
         ("news.csv, line 9", "invalid_field"),
     ]
 
 
-@pytest.mark.parametrize("content", ["", "external_id,text\n"])
-def test_a_csv_without_lines_gives_no_document(tmp_path: Path, content: str) -> None:
+def test_a_csv_without_rows_gives_no_document(tmp_path: Path) -> None:
     path = tmp_path / "news.csv"
-    path.write_text(content)
-    assert documents(list(read([path]))) == []
+    path.write_text("external_id,text\n")
+    assert list(read([path])) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"id,t\xe9xt\n1,x\n", b'"id,text\n1,x\n'])
+def test_a_csv_without_a_usable_header_is_wrong_use(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "news.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"news\.csv has no header"):
+        check([path])
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        (b'id,text\n1,one\n2,"two\n3,three\n', ["line 2", "line 3 refused"]),
+        (b'id,text\n1,"one" more\n2,two\n', ["line 2", "line 3"]),
+        (b"id,text\n1," + b"x" * 200_000 + b"\n2,two\n", ["line 2", "line 3"]),
+        (b"\n\nid,text\n1,one\n", ["line 4"]),
+        (b'"the\nid",text\n1,one\n', ["line 3"]),
+        (b"\xef\xbb\xbftext,id\n\r\n \none,1\n", ["line 4"]),
+        (b'id,text\r\n1,"a\r\n""b"""\r\n2,5" pipe\r\n', ["line 2", "line 4"]),
+        (b"id,text\n1,a\x00b\n2,two\n", ["line 2 refused", "line 3"]),
+    ],
+)
+def test_no_row_of_a_csv_is_lost_or_put_on_another_line(
+    tmp_path: Path, content: bytes, places: list[str]
+) -> None:
+    path = tmp_path / "news.csv"
+    path.write_bytes(content)
+    found = [
+        record.place.removeprefix("news.csv, ")
+        + (" refused" if isinstance(record.content, Rejected) else "")
+        for record in read([path])
+    ]
+    assert found == places
+
+
+@given(st.lists(st.text('a",\n é', min_size=1), min_size=1), st.sampled_from(["\n", "\r\n"]))
+def test_each_text_that_was_written_to_a_csv_is_read_with_its_line(
+    texts: list[str], ending: str
+) -> None:
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, lineterminator=ending)
+    writer.writerow(["external_id", "text"])
+    expected = []
+    for text in texts:
+        lines_before = written.getvalue().count("\n")
+        expected.append((f"news.csv, line {lines_before + 1}", text if text.strip() else None))
+        writer.writerow(["x", text])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "news.csv"
+        path.write_bytes(written.getvalue().encode())
+        found = list(read([path]))
+    assert [
+        (record.place, record.content.text if isinstance(record.content, Document) else None)
+        for record in found
+    ] == expected
+
+
+def test_a_pdf_in_an_unknown_encoding_is_refused_and_the_folder_goes_on(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", "Quake hits plant")
+    whole = (tmp_path / "a.pdf").read_bytes()
+    (tmp_path / "b.pdf").write_bytes(whole.replace(b"/Length", b"/Filter /No /Length"))
+    (tmp_path / "c.txt").write_text("A fire.")
+    records = list(read([tmp_path]))
+    assert [document.external_id for document in documents(records)] == ["a.pdf", "c.txt"]
+    assert refused(records) == [("b.pdf", "invalid_text")]
 
 
 def test_a_folder_gives_a_document_for_each_text_file(tmp_path: Path) -> None:

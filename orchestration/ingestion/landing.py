@@ -1,16 +1,13 @@
 """Landing: a pulled batch becomes rows in one transaction, is committed, and only then acked.
 
-Unique indexes guard against two landers at once: the one that loses, to an index or to a deadlock,
-starts its batch again and then sees the other's rows.
+Landers take turns: what a document is depends on all that landed before it, also on rows that its
+batch does not touch, such as the copy that will take its place. Unique indexes stand guard behind.
 """
 
 import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-
-import psycopg
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from orchestration.ingestion.message import Document, batch_id_of
 from orchestration.ingestion.placing import Delivery, Known, KnownDocument, Plan, plan
@@ -21,20 +18,13 @@ PULL_MESSAGES = 500
 PULL_SECONDS = 1.0
 
 
-@retry(
-    retry=retry_if_exception_type(
-        (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
-    ),
-    stop=stop_after_attempt(10),
-    wait=wait_random_exponential(multiplier=0.02, max=1.0),
-    reraise=True,
-)
 def land(
     connection: Connection, subscription: str, messages: Sequence[Message], max_document_bytes: int
 ) -> Plan:
     """Write one pulled batch and commit. Safe to repeat with the same messages."""
     batch = [Delivery(message, max_document_bytes) for message in messages]
     with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtext('ingest.documents'))")
         result = plan(batch, _load_known(connection, subscription, batch))
         _write_documents(connection, result)
         _write_messages(connection, subscription, result)
@@ -65,17 +55,6 @@ def land_from(
     return counts
 
 
-# The documents that a batch may contradict, supersede or copy.
-_TOUCHED = """
-    select document_id from ingest.documents
-    where
-        (source, external_id) in (select * from unnest(%(sources)s::text[], %(ids)s::text[]))
-        or (
-            content_sha256 = any(%(contents)s) and duplicate_of is null and superseded_by is null
-        )
-"""
-
-
 def _load_known(connection: Connection, subscription: str, batch: Sequence[Delivery]) -> Known:
     messages = connection.execute(
         "select message_id, data_sha256 from ingest.messages"
@@ -83,27 +62,42 @@ def _load_known(connection: Connection, subscription: str, batch: Sequence[Deliv
         [subscription, [delivery.message.message_id for delivery in batch]],
     )
     read = [d.content for d in batch if isinstance(d.content, Document)]
-    wanted = {
-        "sources": [document.source for document in read],
-        "ids": [document.identity for document in read],
-        "contents": [document.content_sha256 for document in read],
-    }
-    # locked first, and read by a second statement, which sees what another lander did meanwhile
-    connection.execute(f"{_TOUCHED} order by document_id for no key update", wanted)
     documents = connection.execute(
-        f"""
-        with touched as ({_TOUCHED})
+        """
+        with same_document as (
+            select documents.document_id
+            from unnest(%s::text[], %s::text[]) as wanted (source, external_id)
+            inner join ingest.documents using (source, external_id)
+        ),
+
+        original as (
+            select document_id from ingest.documents
+            where content_sha256 = any(%s) and duplicate_of is null and superseded_by is null
+        ),
+
+        -- one of these takes the place of an original that the batch supersedes
+        copy as (
+            select documents.document_id
+            from same_document
+            inner join ingest.documents on same_document.document_id = documents.duplicate_of
+            where documents.superseded_by is null
+        )
 
         select
             document_id, source, external_id, version, content_sha256,
             superseded_by is not null as is_superseded, duplicate_of is not null as is_copy
         from ingest.documents
-        where
-            document_id in (table touched)
-            or (duplicate_of in (table touched) and superseded_by is null)
-        order by received_at, document_id
+        where document_id in (table same_document union table original union table copy)
+        order by (
+            select min(messages.sequence) from ingest.messages
+            where messages.document_id = documents.document_id
+        )
         """,
-        wanted,
+        [
+            [document.source for document in read],
+            [document.identity for document in read],
+            [document.content_sha256 for document in read],
+        ],
     )
     return Known(
         messages={row["message_id"]: row["data_sha256"] for row in messages},

@@ -89,6 +89,16 @@ def test_when_an_original_is_corrected_its_oldest_copy_is_scored_and_the_others_
     assert violations(connection) == {}
 
 
+def test_of_copies_that_came_in_one_batch_the_first_takes_the_place_of_the_original(
+    connection: Connection,
+) -> None:
+    copies = [message(document("fire", name), name) for name in "abcdefgh"]
+    land(connection, SUBSCRIPTION, copies, LIMIT)
+    land(connection, SUBSCRIPTION, [message(document("ice", "a", version=2), "a2")], LIMIT)
+    expected = {"a": "superseded", "a2": "pending", "b": "pending"}
+    assert states(connection) == {**expected, **dict.fromkeys("cdefgh", "duplicate")}
+
+
 def test_landing_the_same_batch_again_adds_only_to_the_delivery_counts(
     connection: Connection,
 ) -> None:
@@ -147,6 +157,34 @@ def test_two_landers_at_once_write_each_document_and_message_once(
         connection, "select count(*) as n from ingest.documents where superseded_by is null"
     )
     assert current["n"] == 40
+    assert violations(connection) == {}
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_text_keeps_one_original_when_two_landers_supersede_it_and_its_heir_at_once(
+    database: PostgresSettings, connection: Connection, order: str
+) -> None:
+    for name in "abcd":
+        land(connection, SUBSCRIPTION, [message(document("fire", name), name)], LIMIT)
+    first, second = (message(document(f"no fire in {n}", n, version=2), f"{n}2") for n in order)
+
+    def land_second() -> None:
+        with connect(database, "second lander") as own:
+            land(own, SUBSCRIPTION, [second], LIMIT)
+
+    lander = threading.Thread(target=land_second)
+    with connection.transaction():
+        land(connection, SUBSCRIPTION, [first], LIMIT)
+        lander.start()
+        lander.join(1)
+    lander.join()
+    found = states(connection)
+    assert {name: found[name] for name in ("c", "d", "a2", "b2")} == {
+        "c": "pending",
+        "d": "duplicate",
+        "a2": "pending",
+        "b2": "pending",
+    }
     assert violations(connection) == {}
 
 

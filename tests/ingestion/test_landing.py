@@ -264,6 +264,24 @@ def test_bad_input_is_kept_with_its_bytes_and_blocks_nothing(
     assert violations(connection) == {}
 
 
+def test_one_empty_pull_does_not_end_a_tick_and_two_in_a_row_do(
+    broker: GooglePubsub, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fire, ice = message(document("fire", "a")), message(document("ice", "b"))
+    pulls: list[list[Message]] = [[], [fire], [], [ice], [], [], [message(b"never asked for")]]
+    monkeypatch.setattr(broker, "pull", lambda _max_messages, timeout: pulls.pop(0))
+    monkeypatch.setattr(broker, "acknowledge", lambda receipts: None)
+    assert land_from(broker, connection, 10, LIMIT) == {"document": 2}
+    assert len(pulls) == 1
+
+
+def test_a_hint_in_lower_case_lands_as_a_country_in_capitals(connection: Connection) -> None:
+    data = b'{"text": "x", "supplier_hints": [{"supplier": "acme", "country": " de"}]}'
+    land(connection, SUBSCRIPTION, [message(data)], LIMIT)
+    row = one(connection, "select supplier_hints -> 0 ->> 'country' as c from ingest.documents")
+    assert row["c"] == "DE"
+
+
 def test_a_thousand_messages_land_in_one_tick(broker: GooglePubsub, connection: Connection) -> None:
     futures = [broker.publish(document(f"news {n}", str(n)), {}) for n in range(1000)]
     for future in futures:

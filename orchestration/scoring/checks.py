@@ -30,6 +30,20 @@ INVARIANTS: Mapping[str, LiteralString] = {
         from risk.message_states
         where state is null
     """,
+    "each text of a current document has one original, which its copies point to": """
+        select format('text of document %s', min(documents.document_id::text)) as violation
+        from ingest.documents
+        left join ingest.documents as originals
+            on
+                documents.duplicate_of = originals.document_id
+                and documents.content_sha256 = originals.content_sha256
+                and originals.duplicate_of is null and originals.superseded_by is null
+        where documents.superseded_by is null
+        group by documents.content_sha256
+        having
+            count(*) filter (where documents.duplicate_of is null) <> 1
+            or bool_or(documents.duplicate_of is not null and originals.document_id is null)
+    """,
     "every original document is queued": """
         select format('document %s', documents.document_id) as violation
         from ingest.documents
@@ -82,6 +96,21 @@ INVARIANTS: Mapping[str, LiteralString] = {
         from risk.assessments
         left join llm.responses using (response_id)
         where responses.outcome is distinct from 'ok'
+    """,
+    "a verified quote lies within its document": """
+        select format('finding %s', findings.finding_id) as violation
+        from risk.findings
+        inner join risk.assessments using (assessment_id)
+        inner join risk.mentions using (mention_id)
+        inner join ingest.documents using (document_id)
+        where
+            findings.quote_verified
+            and (
+                findings.quote_start < 0
+                or findings.quote_end <= findings.quote_start
+                or findings.quote_end > length(documents.body)
+                + case when documents.title = '' then 0 else length(documents.title) + 2 end
+            )
     """,
 }
 QUOTES = "a verified quote stands in its document, an unverified one does not"

@@ -19,6 +19,9 @@ DAMAGE = {
     "received messages = the sum of their states": """
         delete from risk.findings; delete from risk.assessments
     """,
+    "each text of a current document has one original, which its copies point to": """
+        update ingest.documents set duplicate_of = document_id
+    """,
     "every original document is queued": """
         delete from risk.work_items where step = 'mentions'
     """,
@@ -37,8 +40,11 @@ DAMAGE = {
     "every answer of an assessment is kept": """
         update llm.responses set outcome = 'refusal'
     """,
-    QUOTES: """
+    "a verified quote lies within its document": """
         update risk.findings set quote_end = 10000
+    """,
+    QUOTES: """
+        update risk.findings set quote_start = quote_start + 1
     """,
 }
 # The view itself makes a second current row impossible.

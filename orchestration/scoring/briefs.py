@@ -7,20 +7,18 @@ brief is asked for again only when what it says could change.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import psycopg
-
 from orchestration.ingestion import work_items
-from orchestration.ingestion.work_items import Done, Failure, Item
+from orchestration.ingestion.work_items import Done, Item
 from orchestration.scoring import prompts
-from orchestration.scoring.calls import OK, Answer, Call
-from orchestration.scoring.engine import answer_all
-from orchestration.scoring.findings import Run
+from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.matching import country_name
 from orchestration.scoring.replies import BriefReply
 from orchestration.scoring.report import RunReport
+from orchestration.scoring.steps import Run, ask, keep_or_fail
 
 CHUNK = 100
 MAX_FINDINGS = 30
@@ -119,13 +117,7 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
 def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
     items = [subject.item for subject in subjects]
     calls = {subject.item.item_id: subject.call(run) for subject in subjects if subject.findings}
-    answers = answer_all(
-        run.connection,
-        run.llm,
-        list(calls.values()),
-        run.run_id,
-        lambda: work_items.renew(run.connection, items),
-    )
+    answers = ask(run, items, list(calls.values()))
     with run.connection.transaction():
         held = work_items.hold(run.connection, items)
         done = []
@@ -136,29 +128,13 @@ def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
                 continue
             answer = answers[calls[subject.item.item_id].cache_key]
             pair.count(answer)
-            if (kept := _keep_or_fail(run, subject, answer)) is not None:
+            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
+            if isinstance(kept, Done):
                 done.append(kept)
         work_items.finish(run.connection, done)
 
 
-def _keep_or_fail(run: Run, subject: _Subject, answer: Answer) -> Done | None:
-    """A good answer is kept; one that is none, or cannot be kept, fails its item alone."""
-    failure = Failure(answer.outcome, answer.detail, answer.is_transient)
-    if answer.outcome == OK:
-        try:
-            with run.connection.transaction():
-                _keep(run, subject, answer)
-        except psycopg.OperationalError:
-            raise
-        except Exception as error:
-            failure = Failure("internal_error", f"keeping the answer: {error!r}", True)
-        else:
-            return Done(subject.item, "written")
-    work_items.fail(run.connection, subject.item, failure, run.max_attempts)
-    return None
-
-
-def _keep(run: Run, subject: _Subject, answer: Answer) -> None:
+def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
     reply: BriefReply = answer.reply
     sentences = [
         f"{sentence.text.strip()} {''.join(f'[{number}]' for number in sentence.cites)}"
@@ -196,3 +172,4 @@ def _keep(run: Run, subject: _Subject, answer: Answer) -> None:
             "run_id": run.run_id,
         },
     )
+    return Done(subject.item, "written")

@@ -6,35 +6,23 @@ failure stays with its work item. Nothing that is written here is updated or del
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import DictRow
 
 from orchestration.ingestion import work_items
-from orchestration.ingestion.work_items import Done, Failure, Item
+from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
-from orchestration.scoring.calls import OK, Answer, Call
-from orchestration.scoring.engine import answer_all
+from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.evidence import document_text, find_quote
 from orchestration.scoring.matching import country_name
 from orchestration.scoring.replies import FindingsReply
 from orchestration.scoring.report import RunReport
-from orchestration.settings import LlmSettings
+from orchestration.scoring.steps import Run, ask, keep_or_fail
 
 CHUNK = 200
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every step of one scoring run needs."""
-
-    connection: Connection
-    llm: LlmSettings
-    run_id: str
-    generation_id: int
-    max_attempts: int
 
 
 @dataclass(frozen=True)
@@ -117,13 +105,7 @@ def _subject(item: Item, row: DictRow) -> _Subject:
 def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
     items = [subject.item for subject in subjects]
     calls = {s.item.item_id: s.call(run) for s in subjects if not s.is_outdated}
-    answers = answer_all(
-        run.connection,
-        run.llm,
-        list(calls.values()),
-        run.run_id,
-        lambda: work_items.renew(run.connection, items),
-    )
+    answers = ask(run, items, list(calls.values()))
     counted: set[str] = set()
     with run.connection.transaction():
         held = work_items.hold(run.connection, items)
@@ -133,35 +115,21 @@ def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
             if subject.is_outdated:
                 done.append(Done(subject.item, "superseded"))
                 continue
-            key = calls[subject.item.item_id].cache_key
-            if key not in counted:
-                counted.add(key)
-                report.pair(subject.partition_key).count(answers[key])
-            if (kept := _keep_or_fail(run, report, subject, answers[key])) is not None:
+            pair = report.pair(subject.partition_key)
+            answer = answers[calls[subject.item.item_id].cache_key]
+            if calls[subject.item.item_id].cache_key not in counted:
+                counted.add(calls[subject.item.item_id].cache_key)
+                pair.count(answer)
+            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
+            if isinstance(kept, Done):
                 done.append(kept)
+                pair.documents += 1
+                report.outcomes["scored"] += 1
+            else:
+                pair.failed += 1
+                report.outcomes["dead" if kept.is_dead else "later"] += 1
         work_items.finish(run.connection, done)
         _ask_for_briefs(run, {subject.partition_key for subject in mine})
-
-
-def _keep_or_fail(run: Run, report: RunReport, subject: _Subject, answer: Answer) -> Done | None:
-    """A good answer is kept; one that is none, or cannot be kept, fails its item alone."""
-    failure = Failure(answer.outcome, answer.detail, answer.is_transient)
-    if answer.outcome == OK:
-        try:
-            with run.connection.transaction():
-                done = _keep(run, subject, answer)
-        except psycopg.OperationalError:
-            raise
-        except Exception as error:
-            failure = Failure("internal_error", f"keeping the answer: {error!r}", True)
-        else:
-            report.pair(subject.partition_key).documents += 1
-            report.outcomes["scored"] += 1
-            return done
-    is_dead = work_items.fail(run.connection, subject.item, failure, run.max_attempts)
-    report.outcomes["dead" if is_dead else "later"] += 1
-    report.pair(subject.partition_key).failed += 1
-    return None
 
 
 def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:

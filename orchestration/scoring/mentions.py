@@ -117,56 +117,54 @@ def _by_alias(
     return [Mention(supplier_id, index.home[supplier_id], "alias", "home", name)]
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What every chunk of one run's mentions needs."""
+
+    connection: Connection
+    index: SupplierIndex
+    generation_id: int
+    max_attempts: int
+
+
 def resolve_pending(connection: Connection, max_attempts: int, generation_id: int) -> Counter[str]:
     """Find the mentions of every landed document that waits for it, a chunk at a time.
 
     Queues the findings of each mention; returns the documents by outcome.
     """
     index = SupplierIndex(current_suppliers(connection))
+    step = _Step(connection, index, generation_id, max_attempts)
     outcomes: Counter[str] = Counter()
     while items := work_items.claim(connection, "mentions", CHUNK, max_attempts):
         with work_items.given_back(connection, items, max_attempts):
-            outcomes += _resolve_chunk(connection, items, index, generation_id, max_attempts)
+            outcomes += _resolve_chunk(step, items)
     return outcomes
 
 
-def _resolve_chunk(
-    connection: Connection,
-    items: Sequence[Item],
-    index: SupplierIndex,
-    generation_id: int,
-    max_attempts: int,
-) -> Counter[str]:
+def _resolve_chunk(step: _Step, items: Sequence[Item]) -> Counter[str]:
     """All in one transaction; where that fails, one by one, so that only who is at fault fails."""
     try:
-        return _resolve(connection, items, index, generation_id, max_attempts)
+        return _resolve(step, items)
     except psycopg.OperationalError:
         raise
     except Exception as error:
         if len(items) == 1:
-            return _failed(connection, items[0], error, max_attempts)
-    work_items.renew(connection, items)
+            return _failed(step, items[0], error)
+    work_items.renew(step.connection, items)
     outcomes: Counter[str] = Counter()
     for item in items:
-        outcomes += _resolve_chunk(connection, [item], index, generation_id, max_attempts)
+        outcomes += _resolve_chunk(step, [item])
     return outcomes
 
 
-def _failed(
-    connection: Connection, item: Item, error: Exception, max_attempts: int
-) -> Counter[str]:
+def _failed(step: _Step, item: Item, error: Exception) -> Counter[str]:
     failure = Failure("internal_error", f"finding mentions: {error!r}", is_transient=True)
-    is_dead = work_items.fail(connection, item, failure, max_attempts)
+    is_dead = work_items.fail(step.connection, item, failure, step.max_attempts)
     return Counter(["dead" if is_dead else "later"])
 
 
-def _resolve(
-    connection: Connection,
-    items: Sequence[Item],
-    index: SupplierIndex,
-    generation_id: int,
-    max_attempts: int,
-) -> Counter[str]:
+def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
+    connection = step.connection
     documents = _load_documents(connection, items)
     outcomes: Counter[str] = Counter()
     done: list[Done] = []
@@ -175,15 +173,15 @@ def _resolve(
         held = work_items.hold(connection, items)
         for item in (item for item in items if item.item_id in held):
             try:
-                outcome, found = _read(documents[item.subject_id], index)
+                outcome, found = _read(documents[item.subject_id], step.index)
             except Exception as error:  # a fault on one document must not hold up the others
-                outcomes += _failed(connection, item, error, max_attempts)
+                outcomes += _failed(step, item, error)
                 continue
             mentions += [(item.subject_id, mention) for mention in found.kept]
             done.append(Done(item, outcome, _detail(found)))
             outcomes[outcome] += 1
-        _write(connection, mentions, generation_id)
-        _renew_briefs(connection, [one.item.subject_id for one in done], generation_id)
+        _write(connection, mentions, step.generation_id)
+        _renew_briefs(connection, [one.item.subject_id for one in done], step.generation_id)
         work_items.finish(connection, done)
     return outcomes
 

@@ -13,10 +13,10 @@ from orchestration.ingestion import work_items
 from orchestration.partitions import parse_partition_key
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import briefs, checks, findings, ledger
-from orchestration.scoring.findings import Run
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.report import PairReport, RunReport
 from orchestration.scoring.status import status
+from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
 
 MAX_MENTIONS_PER_RUN = 5_000

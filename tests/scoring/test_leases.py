@@ -14,8 +14,11 @@ from orchestration.scoring import mentions
 from orchestration.scoring.generations import open_stream
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
+from tests.local.stack import eventually
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
 from tests.scoring.test_run import totals
+
+CLAIMED = "select 1 from risk.work_items where step = 'findings' and state = 'claimed'"
 
 
 @contextmanager
@@ -41,14 +44,15 @@ def test_a_call_that_outlasts_the_lease_keeps_its_work(
     database: PostgresSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(work_items, "LEASE_SECONDS", 1)
+    monkeypatch.setattr(work_items, "LEASE_SECONDS", 3)
     land_texts(connection, RECALL)
-    analyst.fail_with({"kind": "latency", "seconds": 4, "times": 1})
+    analyst.fail_with({"kind": "latency", "seconds": 8, "times": 1})
     settings = analyst.settings.model_copy(update={"timeout_seconds": 30})
     thread = threading.Thread(target=run, args=(connection, settings))
     thread.start()
     stolen = []
     with connect(database, "thief") as other:
+        eventually("the work claimed", lambda: other.execute(CLAIMED).fetchone())
         while thread.is_alive():
             stolen += work_items.claim(other, "findings", 9, 9)
             time.sleep(0.2)

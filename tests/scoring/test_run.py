@@ -6,7 +6,7 @@ from orchestration.ingestion import work_items
 from orchestration.ingestion.message import Document
 from orchestration.resources.llm import EndpointRefuses
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import engine, findings
+from orchestration.scoring import engine, findings, steps
 from orchestration.scoring.checks import QUOTES, violations
 from orchestration.scoring.status import status
 from orchestration.settings import LlmSettings
@@ -177,7 +177,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(
         assert len(stolen) == 1
         return answers
 
-    monkeypatch.setattr(findings, "answer_all", slow)
+    monkeypatch.setattr(steps, "answer_all", slow)
     run(connection, analyst.settings)
     assert one(connection, "select count(*) as n from risk.assessments")["n"] == 0
     assert totals(connection) == {"pending": 1}

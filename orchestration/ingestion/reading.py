@@ -3,11 +3,13 @@
 Every record becomes a document or a refusal that names file, line and reason.
 """
 
+import csv
 import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,6 @@ _LINES = {".jsonl", ".ndjson"}
 _CSV = {".csv"}
 _TEXT = {".txt", ".md", ".html", ".htm", ".pdf"}
 _ROWS_AT_ONCE = 1_000
-_CLOSING_QUOTE = re.compile(r'[^"]*+(?:""[^"]*+)*+"')  # a doubled one is a character
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -36,12 +37,15 @@ class Record:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of a CSV as it stands there, the line that it begins on, and how many cells it has."""
+    """A row of a CSV as it stands there, the line that it begins on, and how many cells it has.
+
+    `broken` says where the row breaks the form of a CSV.
+    """
 
     line: int
     text: str
     cells: int
-    is_open: bool
+    broken: str | None
 
 
 def check(paths: list[Path]) -> None:
@@ -135,49 +139,35 @@ def _require_header(path: Path) -> None:
 
 
 def _csv_rows(path: Path) -> Iterator[_Row]:
-    """The rows with their lines, by the rules of pandas; bytes not in UTF-8 become surrogates."""
+    """The rows with their lines; bytes that are not UTF-8 become lone surrogates."""
+    csv.field_size_limit(sys.maxsize)  # how long a document may be is not said here
+    taken: list[str] = []
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        lines: list[str] = []
-        first, cells, is_open = 1, 1, False
-        for number, line in enumerate(file, start=1):
-            if not lines:
-                first, cells = number, 1
-            lines.append(line)
-            commas, is_open = _scan(line, is_open)
-            cells += commas
-            if not is_open:
-                if not "".join(lines).isspace():
-                    yield _Row(first, "".join(lines), cells, is_open)
-                lines = []
-        if lines:
-            yield _Row(first, "".join(lines), cells, is_open)
+        rows = csv.reader(_remembered(file, taken), strict=True)
+        line, cells, broken = 1, 0, None
+        while True:
+            try:
+                cells, broken = len(next(rows)), None
+            except StopIteration:
+                return
+            except csv.Error as error:
+                broken = str(error)
+            text = "".join(taken).rstrip("\r\n")
+            if text and not text.isspace():
+                yield _Row(line, text, cells, broken)
+            line += len(taken)
+            taken.clear()
 
 
-def _scan(line: str, is_open: bool) -> tuple[int, bool]:
-    """Commas that end a cell, and whether a quote is open at the end of the line.
-
-    A quote opens at the start of a cell only; anywhere else it is a character.
-    """
-    commas = position = 0
-    if not is_open and line.startswith('"'):
-        is_open, position = True, 1
-    while True:
-        if is_open:
-            closing = _CLOSING_QUOTE.match(line, position)
-            if closing is None:
-                return commas, True
-            position = closing.end()
-        comma = line.find(",", position)
-        if comma < 0:
-            return commas, False
-        commas += 1
-        is_open = line.startswith('"', comma + 1)
-        position = comma + 1 + is_open
+def _remembered(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    for line in lines:
+        taken.append(line)
+        yield line
 
 
 def _fault(row: _Row, header: _Row) -> Rejected | None:
-    if row.is_open:
-        return Rejected("invalid_field", "a quote opens in this row and is closed nowhere below")
+    if row.broken:
+        return Rejected("invalid_field", f"not a row of a CSV: {row.broken}")
     if _NOT_UTF8.search(row.text):
         return Rejected("not_utf8", "holds a byte that is not UTF-8")
     if "\x00" in row.text:
@@ -188,7 +178,7 @@ def _fault(row: _Row, header: _Row) -> Rejected | None:
 
 
 def _cells(header: _Row, rows: list[_Row]) -> list[dict[str, str]]:
-    text = "\n".join(row.text.rstrip("\r\n") for row in (header, *rows))
+    text = "\n".join(row.text for row in (header, *rows))
     frame = pd.read_csv(
         io.StringIO(text), dtype=str, na_filter=False, index_col=False, skip_blank_lines=False
     )

@@ -108,7 +108,7 @@ def test_a_csv_without_a_usable_header_is_wrong_use(tmp_path: Path, content: byt
     ("content", "places"),
     [
         (b'id,text\n1,one\n2,"two\n3,three\n', ["line 2", "line 3 refused"]),
-        (b'id,text\n1,"one" more\n2,two\n', ["line 2", "line 3"]),
+        (b'id,text\n1,"one" more\n2,two\n', ["line 2 refused", "line 3"]),
         (b"id,text\n1," + b"x" * 200_000 + b"\n2,two\n", ["line 2", "line 3"]),
         (b"\n\nid,text\n1,one\n", ["line 4"]),
         (b'"the\nid",text\n1,one\n', ["line 3"]),

@@ -48,7 +48,7 @@ lock: $(DEV_STAMP) ## Renew the locked versions
 		-c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove .venv, the local stack's data and everything that can be made again
-	@if [ -x $(RUN) ]; then $(RUN) local down; $(RUN) local remove; fi
+	@if [ -x $(RUN) ]; then $(RUN) local down; $(RUN) local remove --yes; fi
 	rm -rf $(VENV) .state .pytest_cache .ruff_cache .mypy_cache .hypothesis dbt_project/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -60,7 +60,7 @@ def local_status(
     is_up = running is not None and running.is_alive
     if as_json:
         parts = {part.name: part.address for part in running.parts} if running and is_up else {}
-        ready = bool(running and running.ready)
+        ready = bool(running and is_up and running.ready)
         print(json.dumps({"running": is_up, "ready": ready, "parts": parts}))
     elif running and is_up:
         _show(running)
@@ -88,11 +88,16 @@ def logs(
 
 
 @local.command()
-def remove() -> None:
+def remove(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
     """Delete all that the stack holds: database, logs, settings. It must be down."""
     from orchestration.local import control
 
-    out.print(control.remove(State(state_folder())), markup=False)
+    folder = state_folder()
+    if not yes:
+        typer.confirm(f"Delete {folder} with its database, for good?", abort=True)
+    out.print(control.remove(State(folder)), markup=False)
 
 
 def demo(

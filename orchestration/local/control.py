@@ -12,7 +12,7 @@ import psutil
 import psycopg
 
 from orchestration.errors import BrokerError, StackError, UsageError
-from orchestration.local.draining import Published, drain
+from orchestration.local.draining import drain, open_published
 from orchestration.local.postgres import remove_cluster
 from orchestration.local.processes import stop
 from orchestration.local.stack import Stack
@@ -149,7 +149,7 @@ def _drain() -> str:
     try:
         with (
             GooglePubsub(settings) as broker,
-            Published(settings.emulator_host or "") as published,
+            open_published(settings.emulator_host or "") as published,
             connect(PostgresSettings.load(), "local down") as connection,
         ):
             return drain(broker, connection, published, IngestSettings.load().max_document_bytes)

@@ -8,8 +8,6 @@ one more message tells how many were published, and the database knows how many 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from google.api_core.exceptions import GoogleAPIError
 
@@ -25,38 +23,29 @@ _PULL_SECONDS = 3.0
 
 
 class Published:
-    """Counts what was ever published to an emulator, by publishing to a topic of its own.
+    """What was ever published to an emulator. Get it from `open_published`."""
 
-    Raises BrokerError when the emulator does not answer.
-    """
-
-    def __init__(self, emulator_host: str) -> None:
-        settings = PubsubSettings(
-            project_id="counting", topic="counted", emulator_host=emulator_host
-        )
-        self._broker = GooglePubsub(settings)
+    def __init__(self, broker: GooglePubsub) -> None:
+        self._broker = broker
         self._own = 0
 
-    def __enter__(self) -> Self:
-        with _explained():
-            if not self._broker.topic_exists():
-                self._broker.create_topic_and_subscription()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._broker.close()
-
     def count(self) -> int:
-        """The messages of all others."""
+        """The messages of all others. Raises BrokerError when the emulator does not answer."""
         with _explained():
             number = int(self._broker.publish(b"-", {}).result(timeout=10))
         self._own += 1
         return number - self._own
+
+
+@contextmanager
+def open_published(emulator_host: str) -> Iterator[Published]:
+    """Counts by publishing to a topic of its own. Raises BrokerError without an emulator."""
+    settings = PubsubSettings(project_id="counting", topic="counted", emulator_host=emulator_host)
+    with GooglePubsub(settings) as broker:
+        with _explained():
+            if not broker.topic_exists():
+                broker.create_topic_and_subscription()
+        yield Published(broker)
 
 
 def drain(

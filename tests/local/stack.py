@@ -120,7 +120,7 @@ def local_stack() -> Iterator[LocalStack]:
             yield stack
         finally:
             stack.run("local", "down")
-            stack.run("local", "remove")
+            stack.run("local", "remove", "--yes")
 
 
 def as_set(rows: Sequence[tuple[Any, ...]]) -> set[Any]:

@@ -1,5 +1,6 @@
 """What the commands say and return while a stack starts, does not start, or does not stop."""
 
+import json
 import os
 import signal
 import subprocess
@@ -107,3 +108,21 @@ def test_the_demonstration_refuses_a_file_that_is_not_there(stack: LocalStack) -
     done = stack.run("demo", str(Path("missing.jsonl")))
     assert done.returncode == 2
     assert "missing.jsonl" in done.stderr
+
+
+def test_removing_asks_and_a_person_who_does_not_say_yes_keeps_everything(
+    stack: LocalStack,
+) -> None:
+    asked = stack.run("local", "remove")
+    assert asked.returncode == 1
+    assert "for good?" in asked.stdout
+    assert stack.state.folder.exists()
+    assert stack.run("local", "remove", "--yes").returncode == 0
+    assert not stack.state.folder.exists()
+
+
+def test_a_stack_that_was_killed_when_it_was_ready_is_not_ready(stack: LocalStack) -> None:
+    pretend(stack, os.getpid(), created=1.0, ready=True)
+    done = stack.run("local", "status", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {"running": False, "ready": False, "parts": {}}

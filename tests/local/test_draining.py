@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.errors import BrokerError
 from orchestration.local import emulator
-from orchestration.local.draining import Published, drain
+from orchestration.local.draining import drain, open_published
 from orchestration.resources.postgres import Connection, one
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import LocalSettings
@@ -48,7 +48,7 @@ def test_what_waits_lands_and_nothing_is_lost(
     host: str, own_broker: GooglePubsub, connection: Connection
 ) -> None:
     publish(own_broker, 250)
-    with Published(host) as published:
+    with open_published(host) as published:
         said = drain(own_broker, connection, published, LIMIT)
         assert (
             said
@@ -66,7 +66,7 @@ def test_what_is_leased_to_somebody_who_died_is_waited_for(
     assert leased
     expiry = threading.Timer(2, own_broker.reject, [leased])
     expiry.start()
-    with Published(host) as published:
+    with open_published(host) as published:
         assert "drained: 3 messages" in drain(own_broker, connection, published, LIMIT)
     expiry.join()
 
@@ -76,7 +76,7 @@ def test_what_does_not_come_in_time_is_said_to_be_lost(
 ) -> None:
     publish(own_broker, 3)
     leased = own_broker.pull(2, timeout=5)
-    with Published(host) as published:
+    with open_published(host) as published:
         said = drain(own_broker, connection, published, LIMIT, seconds=1.0)
     assert f"not drained: {3 - len(leased)} messages landed" in said
     assert f"at most {len(leased)} are lost" in said
@@ -84,6 +84,6 @@ def test_what_does_not_come_in_time_is_said_to_be_lost(
 
 def test_an_emulator_that_is_gone_is_said_at_once() -> None:
     started = time.monotonic()
-    with pytest.raises(BrokerError, match="not reachable"), Published("127.0.0.1:1"):
+    with pytest.raises(BrokerError, match="not reachable"), open_published("127.0.0.1:1"):
         pass
     assert time.monotonic() - started < 15

@@ -61,7 +61,11 @@ events as (
         ) as credibility,
         sum(credibility * score order by finding_id) / sum(credibility order by finding_id)
             as severity,
-        array_agg(finding_id order by level desc, credibility desc, finding_id asc) as finding_ids
+        -- gravest, best vouched and earliest first; ids follow the order of answers, not of news
+        array_agg(
+            finding_id
+            order by level desc, credibility desc, event_on asc, quote asc, finding_id asc
+        ) as finding_ids
     from slices
     group by {{ story }}, stretch, slice
 ),
@@ -80,7 +84,8 @@ final as (
     select
         md5(concat_ws('|', supplier_id, country, dimension, event_type, first_seen_on)) as event_id,
         *,
-        weight * severity as contribution
+        weight * severity as contribution,
+        finding_ids[1] as evidence_finding_id
     from weighted
 )
 

@@ -33,13 +33,13 @@ final as (
         round(events.contribution::numeric, 2) as contribution,
         events.documents,
         events.publishers,
-        findings.finding_id as evidence_finding_id,
+        events.evidence_finding_id,
         findings.quote as evidence_quote,
         documents.title as evidence_title,
         documents.url as evidence_url,
         {{ as_of_date() }} as as_of_date
     from events
-    inner join findings on events.finding_ids[1] = findings.finding_id
+    inner join findings on events.evidence_finding_id = findings.finding_id
     inner join documents using (document_id)
     left join suppliers on events.supplier_id = suppliers.supplier_id
 )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration import job_names
 from orchestration.ingestion import assets as ingestion
+from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.scoring import assets as scoring
 from orchestration.transformation import assets as transformation
@@ -16,12 +17,21 @@ def build_definitions() -> dg.Definitions:
             ingestion.topic,
             ingestion.documents,
             ingestion.suppliers,
+            dead_letters.dead_letters,
             scoring.supplier_mentions,
             scoring.risk_findings_and_briefs,
             transformation.dbt_models,
         ],
-        jobs=[scoring.score_pending, transformation.refresh_marts],
-        sensors=[ingestion.supplier_news_sensor, transformation.marts_refresh_sensor],
+        jobs=[
+            scoring.score_pending,
+            transformation.refresh_marts,
+            dead_letters.handle_dead_letters,
+        ],
+        sensors=[
+            ingestion.supplier_news_sensor,
+            dead_letters.dead_letter_sensor,
+            transformation.marts_refresh_sensor,
+        ],
         resources={
             "postgres": Postgres(),
             "pubsub": Pubsub(),
@@ -30,7 +40,7 @@ def build_definitions() -> dg.Definitions:
         },
         executor=dg.in_process_executor,
     )
-    for name in (job_names.SCORE_PENDING, job_names.REFRESH_MARTS):
+    for name in job_names.ALL:
         definitions.resolve_job_def(name)
     return definitions
 

@@ -2,3 +2,5 @@
 
 SCORE_PENDING = "score_pending"
 REFRESH_MARTS = "refresh_marts"
+HANDLE_DEAD_LETTERS = "handle_dead_letters"
+ALL = (SCORE_PENDING, REFRESH_MARTS, HANDLE_DEAD_LETTERS)

@@ -17,6 +17,7 @@ from orchestration.errors import SettingsError
 REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_VARIABLE = "SUPPLIER_RISK_STATE"
 DBT_TARGET_VARIABLE = "DBT_TARGET_PATH"
+CRASH_POINT_VARIABLE = "SUPPLIER_RISK_CRASH_POINT"
 # What only `stack.env` says where the embedded stack is concerned: where its own parts are, with
 # which passwords. PG... are libpq's: PGHOSTADDR alone would lead each connection elsewhere.
 _OF_THE_STACK = re.compile(r"(POSTGRES|DAGSTER|DBT)_|PG[A-Z]+$|PUBSUB_PROJECT_ID$")
@@ -43,6 +44,11 @@ def trust_the_stack_alone() -> None:
     projects: the embedded stack must never reach a foreign one."""
     for name in [name for name in os.environ if _OF_THE_STACK.match(name)]:
         del os.environ[name]
+
+
+def armed_crash_point() -> str | None:
+    """The place at which tests want this process to die (SUPPLIER_RISK_CRASH_POINT)."""
+    return os.environ.get(CRASH_POINT_VARIABLE) or None
 
 
 def dbt_target_folder(project: Path) -> Path:
@@ -100,6 +106,19 @@ class PubsubSettings(Section):
     project_id: str
     topic: str = "supplier-news"
     subscription: str = "supplier-news-ingest"
+    dead_letter_topic: str = "supplier-news-dead"
+    dead_letter_subscription: str = "supplier-news-dead-ingest"
+    max_delivery_attempts: int = Field(10, ge=5, le=100)
+
+    def of_dead_letters(self) -> Self:
+        """The same door, led to the dead-letter topic and its subscription."""
+        return self.model_copy(
+            update={
+                "topic": self.dead_letter_topic,
+                "subscription": self.dead_letter_subscription,
+            }
+        )
+
     emulator_host: str | None = None
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.errors import BrokerError
-from orchestration.ingestion import work_items
+from orchestration.ingestion import changed_pairs, circuit, work_items
 from orchestration.ingestion.landing import land_from
 from orchestration.job_names import SCORE_PENDING
-from orchestration.resources.dagster import Postgres, Pubsub
+from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.settings import IngestSettings
 
 TOPIC = dg.AssetKey("supplier_news_topic")
@@ -55,11 +55,11 @@ suppliers = dg.AssetSpec(
     "scoring run when work is pending and none is under way.",
 )
 def supplier_news_sensor(
-    context: dg.SensorEvaluationContext, pubsub: Pubsub, postgres: Postgres
+    context: dg.SensorEvaluationContext, pubsub: Pubsub, postgres: Postgres, llm: LlmEndpoint
 ) -> dg.SensorResult:
     """Land what waits on the subscription, then see whether a run is wanted."""
     settings = IngestSettings.load()
-    with pubsub.open() as broker, postgres.connect("supplier_news_sensor") as connection:
+    with postgres.connect("supplier_news_sensor") as connection, pubsub.open() as broker:
         try:
             landed = land_from(
                 broker, connection, settings.tick_seconds, settings.max_document_bytes
@@ -69,16 +69,19 @@ def supplier_news_sensor(
             context.log.error(str(error))
             landed, trouble = Counter[str](), error
         is_pending = work_items.has_claimable(connection)
-    if trouble and not is_pending:
+        is_wanted = is_pending or changed_pairs.are_left_behind(connection)
+        obstacle: str | None = "nothing is pending"
+        if is_wanted:
+            obstacle = _under_way(context.instance) or circuit.obstacle(connection, llm.settings())
+    if trouble and not is_wanted:
         raise trouble
-    return _result(context, landed, is_pending)
+    return _result(context, landed, obstacle)
 
 
 def _result(
-    context: dg.SensorEvaluationContext, landed: Counter[str], is_pending: bool
+    context: dg.SensorEvaluationContext, landed: Counter[str], obstacle: str | None
 ) -> dg.SensorResult:
     summary = ", ".join(f"{count} {what}" for what, count in sorted(landed.items()))
-    obstacle = _obstacle(context.instance) if is_pending else "nothing is pending"
     events = []
     if landed:
         events = [dg.AssetMaterialization(DOCUMENTS, metadata={**landed})]
@@ -89,7 +92,7 @@ def _result(
     return dg.SensorResult(run_requests=[dg.RunRequest()], asset_events=events)
 
 
-def _obstacle(instance: dg.DagsterInstance) -> str | None:
+def _under_way(instance: dg.DagsterInstance) -> str | None:
     """Why no run should be requested now: one at a time, and a rest after a failure."""
     unfinished = dg.RunsFilter(job_name=SCORE_PENDING, statuses=_UNFINISHED)
     if instance.get_runs(unfinished, limit=1):

@@ -38,6 +38,7 @@ Reason = Literal[
     "invalid_attribute",
     "version_conflict",
     "message_id_conflict",
+    "dead_lettered",
 ]
 
 MAX_BATCH_ID = 200

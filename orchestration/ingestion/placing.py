@@ -30,19 +30,30 @@ class Delivery:
     message: Message
     max_document_bytes: int
 
+    def read(self) -> None:
+        """Read and hash now what else is read at its first use, perhaps under a lock."""
+        self.content, self.data_sha256  # noqa: B018
+
     @cached_property
     def data_sha256(self) -> bytes:
         """Hash of the bytes as they came."""
         return hashlib.sha256(self.message.data).digest()
 
     @cached_property
-    def content(self) -> Document | Rejected:
+    def content(self) -> "Document | Rejected | AlreadyLanded":
         """What the bytes say."""
         try:
             check_attributes(self.message.attributes, self.message.ordering_key)
             return parse_document(self.message.data, self.max_document_bytes)
         except Rejected as rejected:
             return rejected
+
+
+@dataclass(frozen=True)
+class AlreadyLanded:
+    """These bytes need not be read: they came before, as this document."""
+
+    document_id: uuid.UUID
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,8 @@ def _place(delivery: Delivery, library: "_Library", result: Plan) -> NewMessage:
     try:
         if isinstance(delivery.content, Rejected):
             raise delivery.content
+        if isinstance(delivery.content, AlreadyLanded):
+            return NewMessage(delivery, "duplicate", delivery.content.document_id)
         document_id = library.find(delivery.content)
         if document_id is not None:
             return NewMessage(delivery, "duplicate", document_id)

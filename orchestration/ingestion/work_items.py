@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from orchestration.crash_points import reach
 from orchestration.errors import LlmError
 from orchestration.resources.postgres import Connection
 
@@ -158,7 +159,10 @@ def claim(
             "generation": generation_id,
         },
     )
-    return [Item(**row) for row in rows]
+    items = [Item(**row) for row in rows]
+    if items:
+        reach("after_claim")
+    return items
 
 
 def _bury(connection: Connection, step: Step, max_attempts: int) -> None:

@@ -17,8 +17,8 @@ from orchestration.settings import PostgresSettings
 FOLDER = Path(__file__).parent
 
 
-def upgrade(settings: PostgresSettings) -> None:
-    """Bring the schema to its newest version and set each role's password from the settings."""
+def upgrade(settings: PostgresSettings, revision: str = "head") -> None:
+    """Bring the schema to a revision and set each role's password from the settings."""
     url = URL.create(
         "postgresql+psycopg",
         username="migrator",
@@ -32,7 +32,7 @@ def upgrade(settings: PostgresSettings) -> None:
     engine = create_engine(url)
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
         driver = connection.connection.driver_connection
         _set_passwords(cast("psycopg.Connection[Any]", driver), settings)

@@ -28,6 +28,10 @@ class Pubsub(dg.ConfigurableResource[None]):
         """A broker to be used as a context."""
         return GooglePubsub(PubsubSettings.load())
 
+    def open_dead_letters(self) -> GooglePubsub:
+        """The same for the dead-letter topic and its subscription."""
+        return GooglePubsub(PubsubSettings.load().of_dead_letters())
+
 
 class LlmEndpoint(dg.ConfigurableResource[None]):
     """The LLM."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.crash_points import reach
+from orchestration.ingestion import changed_pairs
 from orchestration.ingestion.assets import DOCUMENTS
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
@@ -33,7 +35,7 @@ def supplier_mentions(
 ) -> dg.MaterializeResult[None]:
     """risk.mentions: which suppliers each document names, and in which countries."""
     limits = IngestSettings.load()
-    with postgres.connect(f"supplier_mentions {context.run_id}") as connection:
+    with postgres.connect(f"supplier_mentions {context.run.run_id}") as connection:
         generation_id = open_stream(connection, llm.settings().model)
         outcomes = mentions.resolve_pending(connection, limits.max_item_attempts, generation_id)
         keys = mentions.observed_partition_keys(connection)
@@ -91,10 +93,14 @@ def risk_findings_and_briefs(
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the LLM about each mention that waits, then write the briefs of the touched pairs."""
     targets = _targets(context)
-    with postgres.connect(f"risk_findings {context.run_id}") as connection:
-        result = score(connection, llm.settings(), IngestSettings.load(), context.run_id, targets)
-    _add_partitions(context.instance, list(result.pairs))
-    _log_materializations(context, result, llm.settings())
+    with postgres.connect(f"risk_findings {context.run.run_id}") as connection:
+        result = score(
+            connection, llm.settings(), IngestSettings.load(), context.run.run_id, targets
+        )
+        reach("after_done_before_event")
+        _add_partitions(context.instance, list(result.pairs))
+        _log_materializations(context, result, llm.settings())
+        changed_pairs.strike(connection, result.changes)
     yield from _check_results(result)
     if result.failures:
         raise dg.Failure(
@@ -130,7 +136,7 @@ def _log_materializations(
 ) -> None:
     """One event for each asset and finished pair, after everything is committed."""
     for key, summary in result.pairs.items():
-        shared = {"model": settings.model, "llm_run": context.run_id}
+        shared = {"model": settings.model, "llm_run": context.run.run_id}
         call = _link_to_call(summary.last_response_id, settings.call_url)
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from orchestration.ingestion import work_items
+from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Answer, Call
@@ -132,6 +132,7 @@ def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
             if isinstance(kept, Done):
                 done.append(kept)
         work_items.finish(run.connection, done)
+        changed_pairs.note(run.connection, [one.item.subject_id for one in done])
 
 
 def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:

@@ -17,6 +17,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from orchestration.crash_points import reach
 from orchestration.errors import LlmError
 from orchestration.ingestion import work_items
 from orchestration.resources.llm import CallFailed, EndpointRefuses, Llm, open_llm
@@ -181,12 +182,14 @@ class _Session:
 
     async def _attempt(self, llm: Llm, call: Call, started: int) -> Answer:
         attempt_id = await self._starts.request(call)
+        reach("after_attempt_started")
         begin = time.monotonic()
         try:
             reply = await llm.complete(call.request)
         except (CallFailed, EndpointRefuses) as failure:
             await self._saves.request(_failed(attempt_id, call, failure, _since(begin)))
             raise
+        reach("after_response_before_save")
         outcome, detail, parsed = judge(call, reply)
         cost = ledger.cost_usd(self._settings, reply)
         response_id = await self._saves.request(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from orchestration.ingestion import work_items
+from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
@@ -111,9 +111,11 @@ def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
         held = work_items.hold(run.connection, items)
         mine = [subject for subject in subjects if subject.item.item_id in held]
         done = []
+        changed = set()
         for subject in mine:
             if subject.is_outdated:
                 done.append(Done(subject.item, "superseded"))
+                changed.add(subject.partition_key)
                 continue
             pair = report.pair(subject.partition_key)
             answer = answers[calls[subject.item.item_id].cache_key]
@@ -123,13 +125,14 @@ def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
             kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
             if isinstance(kept, Done):
                 done.append(kept)
+                changed.add(subject.partition_key)
                 pair.documents += 1
                 report.outcomes["scored"] += 1
             else:
                 pair.failed += 1
                 report.outcomes["dead" if kept.is_dead else "later"] += 1
         work_items.finish(run.connection, done)
-        _ask_for_briefs(run, {subject.partition_key for subject in mine})
+        _ask_for_briefs(run, changed)
 
 
 def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
@@ -191,11 +194,12 @@ def _keep_findings(
 
 
 def _ask_for_briefs(run: Run, partition_keys: set[str]) -> None:
-    """The briefs of touched pairs are old now, also one that another run is writing."""
+    """The briefs of changed pairs are old now, also one that another run is writing."""
     rows = run.connection.execute(
         "select pair_id from risk.pairs where partition_key = any(%s)", [list(partition_keys)]
     )
     pair_ids = [row["pair_id"] for row in rows]
+    changed_pairs.note(run.connection, pair_ids)
     work_items.enqueue(run.connection, "pair", pair_ids, "briefs", run.generation_id)
     work_items.reopen(
         run.connection, pair_ids, "briefs", run.generation_id, ("done", "dead", "claimed")

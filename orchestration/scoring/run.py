@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from orchestration.ingestion import work_items
+from orchestration.errors import LlmError
+from orchestration.ingestion import changed_pairs, circuit, work_items
 from orchestration.partitions import parse_partition_key
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import briefs, checks, findings, ledger
@@ -53,9 +54,11 @@ class PairSummary:
 
 @dataclass
 class ScoringResult:
-    """What a run leaves behind. `failures` says why a targeted pair is not finished."""
+    """What a run leaves behind. `failures` says why a targeted pair is not finished; `changes` are
+    to be struck off when the events of the pairs are logged."""
 
     pairs: dict[str, PairSummary] = field(default_factory=dict)
+    changes: dict[str, int] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     violations: dict[str, list[str]] = field(default_factory=dict)
     totals: dict[str, Any] = field(default_factory=dict)
@@ -74,23 +77,30 @@ def score(
     """Score what is pending; with `targets` (partition keys), what these pairs need and no more.
 
     Raises EndpointRefuses when no call can succeed, EndpointUnavailable when the endpoint answers
-    nobody; claimed work is given back then.
+    nobody; claimed work is given back then, and the circuit opens.
     """
     ledger.close_abandoned(connection)
     generation_id = open_stream(connection, llm.model)
     run = Run(connection, llm, run_id, generation_id, limits.max_item_attempts)
     report = RunReport()
     result = ScoringResult()
-    if targets is None:
-        findings.score_pending(run, report, MAX_MENTIONS_PER_RUN)
-        briefs.write_pending(run, report)
-        touched = [key for key, pair in report.pairs.items() if pair.documents or not pair.failed]
-    else:
-        pairs = _observed(connection, targets, result)
-        _score_pairs(run, report, pairs)
-        result.failures |= _unfinished(run, list(pairs))
-        touched = [key for key in pairs if key not in result.failures]
-    result.pairs = _summaries(connection, touched, report)
+    try:
+        if targets is None:
+            findings.score_pending(run, report, MAX_MENTIONS_PER_RUN)
+            briefs.write_pending(run, report)
+        else:
+            pairs = _observed(connection, targets, result)
+            _score_pairs(run, report, pairs)
+            result.failures |= _unfinished(run, list(pairs))
+    except LlmError as error:
+        circuit.trip(connection, llm, str(error))
+        raise
+    if any(pair.calls for pair in report.pairs.values()):
+        circuit.close(connection, llm)
+    changes = changed_pairs.unreported(connection)
+    finished = changes if targets is None else [key for key in pairs if key not in result.failures]
+    result.changes = {key: changes[key] for key in finished if key in changes}
+    result.pairs = _summaries(connection, list(finished), report)
     result.violations = checks.violations(connection)
     result.totals = status(connection)["totals"]
     result.outstanding = _outstanding(connection)

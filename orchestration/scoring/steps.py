@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from orchestration.crash_points import reach
 from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.resources.postgres import Connection
@@ -28,13 +29,15 @@ class Run:
 
 def ask(run: Run, items: Sequence[Item], calls: Sequence[Call]) -> Mapping[str, Answer]:
     """Answers by cache key; the leases of the items last until then. Raises as `answer_all`."""
-    return answer_all(
+    answers = answer_all(
         run.connection,
         run.llm,
         calls,
         run.run_id,
         lambda: work_items.renew(run.connection, items),
     )
+    reach("after_save_before_done")
+    return answers
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from orchestration.ingestion.assets import DOCUMENTS, SUPPLIERS
+from orchestration.ingestion.dead_letter_jobs import DEAD_LETTERS
 from orchestration.scoring.assets import FINDINGS, MENTIONS
 
 _SOURCE_KEYS = {
@@ -17,6 +18,7 @@ _SOURCE_KEYS = {
     "risk.current_assessments": FINDINGS,
     "risk.findings": FINDINGS,
     "risk.generations": FINDINGS,
+    "risk.dead_letters": DEAD_LETTERS,
 }
 
 

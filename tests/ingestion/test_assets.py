@@ -4,19 +4,21 @@ import dagster as dg
 import pytest
 
 from orchestration.errors import BrokerError
+from orchestration.ingestion import circuit
 from orchestration.ingestion.assets import DOCUMENTS, supplier_news_sensor
 from orchestration.job_names import SCORE_PENDING
-from orchestration.resources.dagster import Postgres, Pubsub
+from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.resources.postgres import Connection, one
 from orchestration.resources.pubsub import GooglePubsub
-from tests.scoring.scenario import land_texts
+from tests.conftest import Analyst
+from tests.scoring.scenario import RECALL, land_texts, run
 
-pytestmark = pytest.mark.usefixtures("broker")
+pytestmark = pytest.mark.usefixtures("broker", "analyst")
 
 
 def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
     context = dg.build_sensor_context(instance=instance)
-    result = supplier_news_sensor(context, pubsub=Pubsub(), postgres=Postgres())
+    result = supplier_news_sensor(context, pubsub=Pubsub(), postgres=Postgres(), llm=LlmEndpoint())
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -69,6 +71,32 @@ def test_after_a_failed_run_the_next_one_waits(connection: Connection) -> None:
         result = tick(instance)
     assert not result.run_requests
     assert "the last scoring run failed" in str(result.skip_reason)
+
+
+def test_while_the_circuit_is_open_no_run_is_requested_before_the_next_trial(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, "Acme recalls valves.")
+    circuit.trip(connection, analyst.settings, "401: wrong key")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = tick(instance)
+        assert not result.run_requests
+        assert "no call succeeds: 401: wrong key" in str(result.skip_reason)
+        connection.execute("update llm.open_circuits set trial_at = now()")
+        assert len(tick(instance).run_requests or []) == 1
+
+
+def test_changes_that_a_killed_run_did_not_report_ask_for_a_run(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, RECALL)
+    run(connection, analyst.settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not tick(instance).run_requests
+        connection.execute(
+            "update risk.unreported_pairs set changed_at = now() - interval '4 minutes'"
+        )
+        assert len(tick(instance).run_requests or []) == 1
 
 
 def test_a_broker_that_is_away_does_not_hold_up_what_is_landed(

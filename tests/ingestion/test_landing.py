@@ -58,7 +58,10 @@ def test_each_kind_of_message_lands_in_its_state_with_its_bytes_kept(
         "4": "rejected",
         "5": "pending",
     }
-    kept = connection.execute("select reason, data, attributes from ingest.rejections order by 1")
+    kept = connection.execute(
+        "select reason, data from ingest.rejections inner join ingest.payloads using (data_sha256)"
+        " order by 1"
+    )
     assert [(row["reason"], row["data"]) for row in kept] == [
         ("invalid_attribute", b"\xff\x00"),
         ("message_id_conflict", document("storm", "c")),
@@ -258,9 +261,24 @@ def test_bad_input_is_kept_with_its_bytes_and_blocks_nothing(
 ) -> None:
     land(connection, SUBSCRIPTION, [message(data, "bad"), message(document("fire"), "good")], 2_000)
     assert states(connection) == {"bad": "rejected", "good": "pending"}
-    kept = one(connection, "select reason, data, detail from ingest.rejections")
+    kept = one(
+        connection,
+        "select reason, data, detail from ingest.rejections"
+        " inner join ingest.payloads using (data_sha256)",
+    )
     assert (kept["reason"], kept["data"]) == (reason, data)
     assert kept["detail"]
+    assert violations(connection) == {}
+
+
+def test_a_flood_of_one_poison_message_is_kept_once_and_told_each_time(
+    connection: Connection,
+) -> None:
+    flood = [message(b"\xff" * 100_000) for _ in range(300)]
+    land(connection, SUBSCRIPTION, [*flood, message(document("fire"), "good")], LIMIT)
+    assert count(connection, "ingest.rejections") == 300
+    assert count(connection, "ingest.payloads") == 1
+    assert states(connection)["good"] == "pending"
     assert violations(connection) == {}
 
 

@@ -136,7 +136,7 @@ def _log_materializations(
 ) -> None:
     """One event for each asset and finished pair, after everything is committed."""
     for key, summary in result.pairs.items():
-        shared = {"model": settings.model, "llm_run": context.run.run_id}
+        shared: dict[str, Any] = {"model": settings.model, "llm_run": context.run.run_id}
         call = _link_to_call(summary.last_response_id, settings.call_url)
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}

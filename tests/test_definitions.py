@@ -17,6 +17,7 @@ MARTS = {
     "risk_events",
     "risk_evidence",
     "pipeline_reconciliation",
+    "dead_letters_current",
 }
 
 
@@ -24,11 +25,12 @@ def names(keys: set[dg.AssetKey]) -> set[str]:
     return {key.to_user_string() for key in keys}
 
 
-def test_only_the_topic_the_documents_and_the_master_come_from_outside() -> None:
+def test_only_what_ingestion_lands_comes_from_outside() -> None:
     assert names(set(GRAPH.external_asset_keys)) == {
         "supplier_news_topic",
         "documents",
         "suppliers",
+        "dead_letters",
     }
 
 
@@ -44,9 +46,9 @@ def test_every_mart_descends_from_the_topic() -> None:
 def test_jobs_and_sensors_have_the_names_that_others_ask_for() -> None:
     repository = defs.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert jobs == {job_names.SCORE_PENDING, job_names.REFRESH_MARTS}
+    assert jobs == set(job_names.ALL)
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    assert set(sensors) == {"supplier_news_sensor", "marts_refresh_sensor"}
+    assert set(sensors) == {"supplier_news_sensor", "dead_letter_sensor", "marts_refresh_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 

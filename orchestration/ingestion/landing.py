@@ -14,8 +14,11 @@ from orchestration.ingestion.placing import Delivery, Plan, plan
 from orchestration.resources.broker import Broker, Message
 from orchestration.resources.postgres import Connection
 
-PULL_MESSAGES = 500
+FIRST_PULL_MESSAGES = 16
+MAX_PULL_MESSAGES = 1_000
+MAX_BATCH_BYTES = 8_000_000
 PULL_SECONDS = 1.0
+SUSPECT_DELIVERIES = 3
 
 
 def land(
@@ -60,19 +63,41 @@ def consume(
 ) -> Counter[str]:
     """Pull, land and acknowledge until two pulls in a row are empty or the time is used up.
 
-    One empty pull says little: Pub/Sub may return none while there are some.
+    One empty pull says little: Pub/Sub may return none while there are some. A pull asks for few
+    messages first, then for more as long as they are small: what is in memory stays bounded.
     """
     counts: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    empty_pulls = 0
+    empty_pulls, size = 0, FIRST_PULL_MESSAGES
     while empty_pulls < 2 and (left := deadline - time.monotonic()) > 0:
-        batch = broker.pull(PULL_MESSAGES, timeout=min(PULL_SECONDS, left))
+        batch = broker.pull(size, timeout=min(PULL_SECONDS, left))
         if not batch:
             empty_pulls += 1
             continue
         empty_pulls = 0
+        size = next_size(batch)
         reach("after_pull")
-        counts += land_batch(batch)
-        broker.acknowledge([message.receipt for message in batch])
-        reach("after_ack")
+        for part in at_risk_apart(batch):
+            counts += land_batch(part)
+            broker.acknowledge([message.receipt for message in part])
+            reach("after_ack")
     return counts
+
+
+def next_size(batch: Sequence[Message]) -> int:
+    """How many messages like these may be pulled at once: at most twice as many, and no more than
+    fit in MAX_BATCH_BYTES."""
+    mean = max(1, sum(len(message.data) for message in batch) // len(batch))
+    return max(1, min(2 * len(batch), MAX_BATCH_BYTES // mean, MAX_PULL_MESSAGES))
+
+
+def at_risk_apart(batch: Sequence[Message]) -> list[Sequence[Message]]:
+    """The batch in parts: first what is fresh, then each message that was tried too often, alone.
+
+    One that kills its readers must not take its neighbours with it to the dead letters. Messages
+    with one ordering key stay in their order.
+    """
+    suspects = {m.ordering_key or m.message_id for m in batch if m.deliveries >= SUSPECT_DELIVERIES}
+    fresh = [m for m in batch if (m.ordering_key or m.message_id) not in suspects]
+    alone = [[m] for m in batch if (m.ordering_key or m.message_id) in suspects]
+    return [fresh, *alone] if fresh else alone

@@ -27,24 +27,31 @@ def load_known(connection: Connection, subscription: str, batch: Sequence[Delive
             inner join ingest.documents using (source, external_id)
         ),
 
-        original as (
-            select document_id from ingest.documents
-            where content_sha256 = any(%s) and duplicate_of is null and superseded_by is null
-        ),
-
-        -- one of these takes the place of an original that the batch supersedes
+        -- each goes to the original of its own text when the batch supersedes what it points to
         copy as (
-            select documents.document_id
+            select documents.document_id, documents.content_sha256
             from same_document
             inner join ingest.documents on same_document.document_id = documents.duplicate_of
             where documents.superseded_by is null
+        ),
+
+        original as (
+            select document_id from ingest.documents
+            where
+                duplicate_of is null and superseded_by is null
+                and content_sha256 in (
+                    select unnest(%s::bytea[]) union select content_sha256 from copy
+                )
         )
 
         select
             document_id, source, external_id, version, content_sha256,
-            superseded_by is not null as is_superseded, duplicate_of is not null as is_copy
+            superseded_by is not null as is_superseded, duplicate_of
         from ingest.documents
-        where document_id in (table same_document union table original union table copy)
+        where
+            document_id in (
+                table same_document union table original union select document_id from copy
+            )
         order by (
             select min(messages.sequence) from ingest.messages
             where messages.document_id = documents.document_id
@@ -176,7 +183,13 @@ def write_refusals(connection: Connection, subscription: str, refusals: Sequence
 def queue(connection: Connection, result: Plan) -> None:
     """Ask for the mentions of each document that became current, and is no copy."""
     connection.execute(
-        "insert into risk.work_items (subject_type, subject_id, step)"
-        " select 'document', document_id, 'mentions' from unnest(%s::uuid[]) as document_id",
+        """
+        insert into risk.work_items (subject_type, subject_id, step)
+        select 'document', document_id, 'mentions' from unnest(%s::uuid[]) as document_id
+        on conflict (subject_type, subject_id, step, generation_id) do update
+        set
+            state = 'pending', outcome = null, detail = null, attempts = 0, available_at = now(),
+            finished_at = null
+        """,
         [result.to_score()],
     )

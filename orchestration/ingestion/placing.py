@@ -66,7 +66,7 @@ class KnownDocument:
     version: int
     content_sha256: bytes
     is_superseded: bool
-    is_copy: bool
+    duplicate_of: uuid.UUID | None
 
 
 @dataclass(frozen=True)
@@ -176,23 +176,25 @@ def _place(delivery: Delivery, library: "_Library", result: Plan) -> NewMessage:
 class _Library:
     """The documents that a batch may touch, the known ones and those that it adds.
 
-    Of each text one current document is the original; `_copies` are the others, the oldest first.
+    Of each text at most one current document is the original. `_copies` are those that point to
+    it, the oldest first: with the same text, or nearly so (see scoring/near_copies.py).
     """
 
     def __init__(self, known: Sequence[KnownDocument], result: Plan) -> None:
         self._result = result
         self._versions: dict[tuple[str, str], dict[int, tuple[uuid.UUID, bytes]]] = {}
         self._originals: dict[bytes, uuid.UUID] = {}
-        self._copies: dict[bytes, list[uuid.UUID]] = {}
+        self._copies: dict[uuid.UUID, list[tuple[uuid.UUID, bytes]]] = {}
         for document in known:
             versions = self._versions.setdefault((document.source, document.external_id), {})
             versions[document.version] = (document.document_id, document.content_sha256)
             if document.is_superseded:
                 continue
-            if document.is_copy:
-                self._copies.setdefault(document.content_sha256, []).append(document.document_id)
-            else:
+            if document.duplicate_of is None:
                 self._originals[document.content_sha256] = document.document_id
+            else:
+                copy = (document.document_id, document.content_sha256)
+                self._copies.setdefault(document.duplicate_of, []).append(copy)
 
     def find(self, document: Document) -> uuid.UUID | None:
         """The same version of the same document. Raises Rejected when its text is another."""
@@ -222,12 +224,15 @@ class _Library:
         return new.document_id
 
     def _settle(self, new: NewDocument) -> None:
-        content = new.document.content_sha256
-        new.duplicate_of = self._originals.setdefault(content, new.document_id)
-        if new.duplicate_of == new.document_id:
-            new.duplicate_of = None
-        else:
-            self._copies.setdefault(content, []).append(new.document_id)
+        new.duplicate_of = self._original_for(new.document_id, new.document.content_sha256)
+
+    def _original_for(self, document_id: uuid.UUID, content: bytes) -> uuid.UUID | None:
+        """The original that this document is a copy of from now on; None: it is the original."""
+        original = self._originals.setdefault(content, document_id)
+        if original == document_id:
+            return None
+        self._copies.setdefault(original, []).append((document_id, content))
+        return original
 
     def _supersede(self, old_id: uuid.UUID, content: bytes, by: uuid.UUID) -> None:
         if old_id in self._result.documents:
@@ -235,18 +240,13 @@ class _Library:
         else:
             self._result.superseded[old_id] = by
         if self._originals.get(content) == old_id:
-            self._replace_original(content)
-        elif old_id in self._copies.get(content, ()):
-            self._copies[content].remove(old_id)
-
-    def _replace_original(self, content: bytes) -> None:
-        """The oldest copy takes the place of the original that is gone; the others follow it."""
-        del self._originals[content]
-        if copies := self._copies.get(content):
-            heir = self._originals[content] = copies.pop(0)
-            self._move_copy(heir, None)
-            for copy in copies:
-                self._move_copy(copy, heir)
+            del self._originals[content]
+            for copy_id, text in self._copies.pop(old_id, []):
+                self._move_copy(copy_id, self._original_for(copy_id, text))
+        else:
+            for copies in self._copies.values():
+                if (old_id, content) in copies:
+                    copies.remove((old_id, content))
 
     def _move_copy(self, copy: uuid.UUID, original: uuid.UUID | None) -> None:
         if copy in self._result.documents:

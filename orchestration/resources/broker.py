@@ -3,8 +3,9 @@
 Google Pub/Sub (pubsub.py) is the first implementation; another broker is one more file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -12,7 +13,10 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Message:
-    """One delivery of a message. `receipt` is what `acknowledge` and `reject` ask for."""
+    """One delivery of a message. `receipt` is what `acknowledge` and `reject` ask for.
+
+    `deliveries` counts this one, too; 0 means that the subscription does not count.
+    """
 
     message_id: str
     data: bytes
@@ -20,6 +24,7 @@ class Message:
     ordering_key: str
     publish_time: datetime
     receipt: str = field(repr=False)
+    deliveries: int = 0
 
 
 class Broker(Protocol):
@@ -31,6 +36,13 @@ class Broker(Protocol):
 
     def pull(self, max_messages: int, timeout: float) -> list[Message]:
         """At most so many messages, waiting at most `timeout` seconds; none may be none yet."""
+
+    def stream(
+        self, take: Callable[[Message], None], max_messages: int, max_bytes: int
+    ) -> AbstractContextManager["Future[None]"]:
+        """Hand over messages from threads of its own while the block lasts, no more than so many
+        unacknowledged at once. The future ends, with BrokerError, when none will come any more.
+        """
 
     def acknowledge(self, receipts: Sequence[str]) -> None:
         """These deliveries are dealt with for good."""

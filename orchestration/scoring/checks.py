@@ -30,19 +30,20 @@ INVARIANTS: Mapping[str, LiteralString] = {
         from risk.message_states
         where state is null
     """,
-    "each text of a current document has one original, which its copies point to": """
-        select format('text of document %s', min(documents.document_id::text)) as violation
+    "of each text one current document is the original": """
+        select format('text of document %s', min(document_id::text)) as violation
         from ingest.documents
-        left join ingest.documents as originals
-            on
-                documents.duplicate_of = originals.document_id
-                and documents.content_sha256 = originals.content_sha256
-                and originals.duplicate_of is null and originals.superseded_by is null
-        where documents.superseded_by is null
-        group by documents.content_sha256
-        having
-            count(*) filter (where documents.duplicate_of is null) <> 1
-            or bool_or(documents.duplicate_of is not null and originals.document_id is null)
+        where superseded_by is null and duplicate_of is null
+        group by content_sha256
+        having count(*) > 1
+    """,
+    "each current copy points to a current original": """
+        select format('document %s', documents.document_id) as violation
+        from ingest.documents
+        inner join ingest.documents as originals on documents.duplicate_of = originals.document_id
+        where
+            documents.superseded_by is null
+            and (originals.duplicate_of is not null or originals.superseded_by is not null)
     """,
     "every original document is queued": """
         select format('document %s', documents.document_id) as violation

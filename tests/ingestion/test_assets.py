@@ -90,7 +90,7 @@ def test_changes_that_a_killed_run_did_not_report_ask_for_a_run(
     connection: Connection, analyst: Analyst
 ) -> None:
     land_texts(connection, RECALL)
-    run(connection, analyst.settings)
+    run(connection, analyst.settings, is_killed_before_events=True)
     with dg.DagsterInstance.ephemeral() as instance:
         assert not tick(instance).run_requests
         connection.execute(

@@ -10,7 +10,7 @@ def test_a_run_names_what_changed_and_striking_it_off_ends_it(
     connection: Connection, analyst: Analyst
 ) -> None:
     land_texts(connection, RECALL, BANKRUPTCY)
-    result = run(connection, analyst.settings)
+    result = run(connection, analyst.settings, is_killed_before_events=True)
     assert set(result.changes) == set(result.pairs) == {"acme@MX", "beta@DE"}
     changed_pairs.strike(connection, result.changes)
     assert changed_pairs.unreported(connection) == {}
@@ -21,7 +21,7 @@ def test_what_a_killed_run_left_is_named_by_the_next(
     connection: Connection, analyst: Analyst
 ) -> None:
     land_texts(connection, RECALL)
-    run(connection, analyst.settings)
+    run(connection, analyst.settings, is_killed_before_events=True)
     result = run(connection, analyst.settings, run_id="run-2")
     assert list(result.pairs) == ["acme@MX"]
     assert result.pairs["acme@MX"].documents == 1
@@ -31,7 +31,7 @@ def test_a_change_in_the_meantime_is_not_struck_off(
     connection: Connection, analyst: Analyst
 ) -> None:
     land_texts(connection, RECALL)
-    changes = run(connection, analyst.settings).changes
+    changes = run(connection, analyst.settings, is_killed_before_events=True).changes
     pair = one(connection, "select pair_id from risk.pairs")
     changed_pairs.note(connection, [pair["pair_id"]])
     changed_pairs.strike(connection, changes)
@@ -42,7 +42,6 @@ def test_a_targeted_run_strikes_off_its_own_pairs_alone(
     connection: Connection, analyst: Analyst
 ) -> None:
     land_texts(connection, RECALL, BANKRUPTCY)
-    run(connection, analyst.settings)
-    result = run(connection, analyst.settings, targets=["beta@DE"])
-    changed_pairs.strike(connection, result.changes)
+    run(connection, analyst.settings, is_killed_before_events=True)
+    run(connection, analyst.settings, targets=["beta@DE"])
     assert list(changed_pairs.unreported(connection)) == ["acme@MX"]

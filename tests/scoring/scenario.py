@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from orchestration.ingestion import changed_pairs
 from orchestration.ingestion.landing import land
 from orchestration.ingestion.message import Document
 from orchestration.ingestion.suppliers import Supplier, load
@@ -33,13 +34,17 @@ def run(
     llm: LlmSettings,
     targets: Sequence[str] | None = None,
     run_id: str = "run-1",
+    is_killed_before_events: bool = False,
 ) -> ScoringResult:
     """What the two assets do, one after the other."""
     limits = IngestSettings()
     if targets is None:
         generation = open_stream(connection, llm.model)
         mentions.resolve_pending(connection, limits.max_item_attempts, generation)
-    return score(connection, llm, limits, run_id, targets)
+    result = score(connection, llm, limits, run_id, targets)
+    if not is_killed_before_events:
+        changed_pairs.strike(connection, result.changes)
+    return result
 
 
 def wake(connection: Connection) -> None:

@@ -1,0 +1,14 @@
+"""Signatures by which texts that are nearly the same are found."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    driver: Any = op.get_bind().connection.driver_connection
+    driver.execute((Path(__file__).parents[1] / "sql" / "0007_near_copies.sql").read_text())

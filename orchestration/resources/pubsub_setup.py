@@ -33,10 +33,15 @@ def setup(broker: GooglePubsub, settings: PubsubSettings) -> list[str]:
 
 
 def mend(broker: GooglePubsub, wanted: Subscription) -> Iterator[str]:
-    """Change each field that differs by itself: one that is refused does not hold up the rest."""
+    """Change each field that differs by itself: one that is refused does not hold up the rest.
+
+    A subscription of another topic may be somebody else's: it is left alone.
+    """
     _, subscriber = broker.clients()
     actual = _actual(broker, wanted.name)
-    for field in differing(wanted, actual) if actual else ():
+    if actual is None or actual.topic != wanted.topic:
+        return
+    for field in differing(wanted, actual):
         request = {"subscription": wanted, "update_mask": FieldMask(paths=[field])}
         try:
             subscriber.update_subscription(request=request, timeout=_CALL_SECONDS, retry=None)
@@ -47,25 +52,23 @@ def mend(broker: GooglePubsub, wanted: Subscription) -> Iterator[str]:
 
 def check(broker: GooglePubsub, settings: PubsubSettings) -> list[Finding]:
     """How each part is; changes nothing. Raises BrokerError when it may not be seen."""
+    wanted = broker.wanted
     with _explained(settings, "checking"):
-        found = list(_parts(broker))
+        topics = [_topic_exists(broker, name) for name in (wanted.topic, wanted.dead_letter_topic)]
+        main = _actual(broker, wanted.subscription.name)
+        dead = _actual(broker, wanted.dead_letter_subscription.name)
+        found = [
+            of_topic("topic", wanted.topic, topics[0]),
+            of_topic("dead-letter topic", wanted.dead_letter_topic, topics[1]),
+            *of_subscription("subscription", wanted.subscription, main),
+            *of_subscription("dead-letter subscription", wanted.dead_letter_subscription, dead),
+        ]
         if settings.emulator_host is not None:
             what = "the emulator cannot do it for a subscription that keeps order; not set there"
             found.append(Finding("dead-letter policy", "unknown", what))
-        if all(finding.state != "wrong" for finding in found):
+        if main and dead and all(topics):
             return found + pubsub_grants.check(broker, settings)
-    return [*found, Finding("grants", "unknown", "not checked while a part above is wrong")]
-
-
-def _parts(broker: GooglePubsub) -> Iterator[Finding]:
-    wanted = broker.wanted
-    for part, name in (("topic", wanted.topic), ("dead-letter topic", wanted.dead_letter_topic)):
-        yield of_topic(part, name, _topic_exists(broker, name))
-    for part, subscription in (
-        ("subscription", wanted.subscription),
-        ("dead-letter subscription", wanted.dead_letter_subscription),
-    ):
-        yield from of_subscription(part, subscription, _actual(broker, subscription.name))
+    return [*found, Finding("grants", "unknown", "not checked before all parts exist")]
 
 
 def _topic_exists(broker: GooglePubsub, name: str) -> bool:

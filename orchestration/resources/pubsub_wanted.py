@@ -37,7 +37,9 @@ class Wanted:
         dead_topic = f"{project}/topics/{settings.dead_letter_topic}"
         policy = None
         if settings.emulator_host is None:
-            policy = dead_letter_policy(dead_topic, settings.max_delivery_attempts)
+            policy = DeadLetterPolicy(
+                dead_letter_topic=dead_topic, max_delivery_attempts=settings.max_delivery_attempts
+            )
         retries = RetryPolicy(
             minimum_backoff=Duration(seconds=MIN_RETRY_SECONDS),
             maximum_backoff=Duration(seconds=MAX_RETRY_SECONDS),
@@ -66,11 +68,6 @@ class Wanted:
     def subscriptions(self) -> tuple[Subscription, Subscription]:
         """Both subscriptions."""
         return self.dead_letter_subscription, self.subscription
-
-
-def dead_letter_policy(topic: str, max_attempts: int) -> DeadLetterPolicy:
-    """After so many deliveries that nobody acknowledged, Pub/Sub publishes a message to `topic`."""
-    return DeadLetterPolicy(dead_letter_topic=topic, max_delivery_attempts=max_attempts)
 
 
 def _subscription(name: str, topic: str, **more: Any) -> Subscription:

@@ -154,6 +154,18 @@ def test_a_field_that_is_refused_is_said_and_the_others_are_changed(
     assert found.fix.endswith("--expiration-period=never")
 
 
+def test_a_subscription_of_another_topic_is_reported_and_left_alone(
+    empty: GooglePubsub, settings: PubsubSettings
+) -> None:
+    wanted = empty.wanted.subscription
+    foreign = changed(wanted, topic=empty.dead_letter_topic, ack_deadline_seconds=10)
+    create(empty, foreign)
+    pubsub_setup.setup(empty, settings)
+    assert actual(empty, wanted.name).ack_deadline_seconds == 10
+    found = [f.what for f in pubsub_setup.check(empty, settings) if f.state == "wrong"]
+    assert found[0].startswith(f"it belongs to {empty.dead_letter_topic}, not to {empty.topic}")
+
+
 def test_a_subscription_of_a_deleted_topic_is_reported_even_when_the_topic_is_made_again(
     empty: GooglePubsub, settings: PubsubSettings
 ) -> None:
@@ -255,19 +267,18 @@ def test_a_name_that_pubsub_does_not_take_is_one_sentence(emulator_host: str) ->
 
 
 @pytest.mark.parametrize(
-    ("error", "doing", "words"),
+    ("kind", "doing", "words"),
     [
-        (google_errors.PermissionDenied("no"), "checking", "roles/pubsub.viewer: gcloud projects"),
-        (google_errors.PermissionDenied("no"), "setting up", "--role=roles/pubsub.editor"),
-        (google_errors.NotFound("Requested project not found"), "checking", "PUBSUB_PROJECT_ID"),
-        (google_errors.DeadlineExceeded("late"), "checking", "is the network"),
-        (google_errors.ServiceUnavailable("away"), "checking", "is the network"),
-        (google_errors.ResourceExhausted("quota"), "setting up", "try again"),
+        (google_errors.PermissionDenied, "checking", "roles/pubsub.viewer: gcloud projects"),
+        (google_errors.PermissionDenied, "setting up", "--role=roles/pubsub.editor"),
+        (google_errors.NotFound, "checking", "PUBSUB_PROJECT_ID"),
+        (google_errors.DeadlineExceeded, "checking", "is the network"),
+        (google_errors.ServiceUnavailable, "checking", "is the network"),
+        (google_errors.ResourceExhausted, "setting up", "try again"),
     ],
 )
-def test_each_refusal_says_what_to_do(
-    error: google_errors.GoogleAPICallError, doing: str, words: str
-) -> None:
+def test_each_refusal_says_what_to_do(kind: Any, doing: str, words: str) -> None:
+    error = kind("refused")
     said = pubsub_setup.explain(error, REAL, doing)
     assert said.startswith(f"Pub/Sub failed while {doing} project acme: {error.message}. ")
     assert words in said

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from orchestration import terminal
 from orchestration.errors import SupplierRiskError, UsageError
+from orchestration.resources.finding import Finding
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
 from orchestration.terminal import err, out
 
@@ -26,8 +27,10 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="The pipeline's database schema.")
 master = typer.Typer(no_args_is_help=True, help="The supplier master.")
+pubsub = typer.Typer(no_args_is_help=True, help="The topics and subscriptions of Pub/Sub.")
 app.add_typer(database, name="db")
 app.add_typer(master, name="suppliers")
+app.add_typer(pubsub, name="pubsub")
 
 
 @app.command()
@@ -141,6 +144,38 @@ def load_suppliers(
     with connect(PostgresSettings.load(), "supplier-risk suppliers") as connection:
         changed = suppliers.load(connection, wanted)
     out.print(f"{len(wanted):,} suppliers, {changed:,} changed")
+
+
+@pubsub.command("setup")
+def setup_pubsub() -> None:
+    """Create topics and subscriptions, dead letters included, and mend them; then check."""
+    from orchestration.resources import pubsub_setup
+    from orchestration.resources.pubsub import GooglePubsub
+
+    settings = PubsubSettings.load()
+    with GooglePubsub(settings) as broker:
+        for line in pubsub_setup.setup(broker, settings) or ["nothing to change"]:
+            out.print(terminal.plain(line), markup=False, highlight=False)
+        _show_findings(pubsub_setup.check(broker, settings))
+
+
+@pubsub.command("check")
+def check_pubsub() -> None:
+    """What is missing or wrong, with the gcloud commands that mend it; changes nothing."""
+    from orchestration.resources import pubsub_setup
+    from orchestration.resources.pubsub import GooglePubsub
+
+    settings = PubsubSettings.load()
+    with GooglePubsub(settings) as broker:
+        _show_findings(pubsub_setup.check(broker, settings))
+
+
+def _show_findings(findings: "list[Finding]") -> None:
+    out.print(terminal.findings_table(findings))
+    for line in terminal.fixes(findings):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)
 
 
 def _add_local_commands() -> None:

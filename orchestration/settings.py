@@ -99,7 +99,10 @@ class PostgresSettings(Section):
 
 
 class PubsubSettings(Section):
-    """Topic and subscription; with `emulator_host` set, Google's emulator instead of Google."""
+    """Topics and subscriptions; with `emulator_host` set, Google's emulator instead of Google.
+
+    Only the check of what Pub/Sub's own account may do asks for `project_number`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="pubsub_")
 
@@ -109,6 +112,8 @@ class PubsubSettings(Section):
     dead_letter_topic: str = "supplier-news-dead"
     dead_letter_subscription: str = "supplier-news-dead-ingest"
     max_delivery_attempts: int = Field(10, ge=5, le=100)
+    project_number: int | None = Field(None, ge=1)
+    emulator_host: str | None = None
 
     def of_dead_letters(self) -> Self:
         """The same door, led to the dead-letter topic and its subscription."""
@@ -118,8 +123,6 @@ class PubsubSettings(Section):
                 "subscription": self.dead_letter_subscription,
             }
         )
-
-    emulator_host: str | None = None
 
 
 class LlmSettings(Section):

@@ -1,5 +1,6 @@
 """What a person sees in the terminal: tables and panels. No queries, no decisions."""
 
+import itertools
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.resources.finding import Finding
+
 out = Console()
 err = Console(stderr=True)
 
@@ -23,6 +26,7 @@ BAND_STYLES = {
     "low": "green",
     "no signal": "dim",
 }
+_FINDING_STYLES = {"ok": "green", "wrong": "red", "unknown": "yellow"}
 _STATES = (
     "received",
     "scored",
@@ -128,6 +132,32 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         )
         table.add_row(str(row["score"]), Text(row["band"], style=BAND_STYLES[row["band"]]), why)
     return table
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """The parts of Pub/Sub, each with its state; a number says which of `fixes` mends it."""
+    table = Table(title="Pub/Sub", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("part", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("fix", justify="right", no_wrap=True)
+    for finding, number in _numbered(findings):
+        state = Text(finding.state, style=_FINDING_STYLES[finding.state])
+        table.add_row(Text(plain(finding.part)), state, Text(plain(finding.what)), number)
+    return table
+
+
+def fixes(findings: Sequence[Finding]) -> Iterator[str]:
+    """The commands that mend, under their numbers: a table's cell would cut them into pieces."""
+    for finding, number in _numbered(findings):
+        if number:
+            yield f"fix {number}:\n{plain(finding.fix)}"
+
+
+def _numbered(findings: Sequence[Finding]) -> Iterator[tuple[Finding, str]]:
+    numbers = itertools.count(1)
+    for finding in findings:
+        yield finding, str(next(numbers)) if finding.fix else ""
 
 
 def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:

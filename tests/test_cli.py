@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,37 @@ def test_an_unreachable_broker_is_a_sentence(
     path = tmp_path / "news.jsonl"
     path.write_text('{"text": "one"}')
     done = supplier_risk("publish", str(path))
+    assert done.returncode == 1
+    assert "PUBSUB_EMULATOR_HOST" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pubsub_check_names_what_is_missing_and_setup_makes_it(
+    emulator_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBSUB_PROJECT_ID", f"cli-{uuid.uuid4().hex[:8]}")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_host)
+    before = supplier_risk("pubsub", "check")
+    assert before.returncode == 1
+    project = os.environ["PUBSUB_PROJECT_ID"]
+    assert (
+        f"\ngcloud pubsub topics create projects/{project}/topics/supplier-news\n" in before.stdout
+    )
+    done = supplier_risk("pubsub", "setup")
+    assert done.returncode == 0, done.stdout
+    assert f"created projects/{project}/subscriptions/supplier-news-dead-ingest" in done.stdout
+    assert "the emulator has no IAM; not checked" in done.stdout
+    assert "nothing to change" in supplier_risk("pubsub", "setup").stdout
+    assert supplier_risk("pubsub", "check").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["setup", "check"])
+def test_an_unreachable_broker_is_a_sentence_of_pubsub_setup_and_check_too(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PUBSUB_PROJECT_ID", "acme")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    done = supplier_risk("pubsub", command)
     assert done.returncode == 1
     assert "PUBSUB_EMULATOR_HOST" in done.stderr
     assert "Traceback" not in done.stderr

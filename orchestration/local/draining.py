@@ -14,7 +14,8 @@ from google.api_core.exceptions import GoogleAPIError
 from orchestration.errors import BrokerError
 from orchestration.ingestion.landing import land_from
 from orchestration.resources.postgres import Connection, one
-from orchestration.resources.pubsub import ACK_DEADLINE_SECONDS, GooglePubsub
+from orchestration.resources.pubsub import GooglePubsub
+from orchestration.resources.pubsub_wanted import ACK_DEADLINE_SECONDS
 from orchestration.settings import PubsubSettings
 
 # What is leased to a dead process comes back after the acknowledgement deadline.

@@ -1,8 +1,7 @@
 """Google Pub/Sub, or its emulator, behind the broker protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -16,21 +15,25 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from orchestration.errors import BrokerError
 from orchestration.resources.broker import Message
+from orchestration.resources.pubsub_wanted import Wanted
 from orchestration.settings import PubsubSettings
 
 MAX_MESSAGE_BYTES = 10_000_000
-ACK_DEADLINE_SECONDS = 60
 _CALL_SECONDS = 30.0
 _GRPC_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 class GooglePubsub:
-    """One topic and one subscription. Implements Broker; close it or use it as a context."""
+    """One topic and one subscription, and those of the dead letters. Implements Broker; close it
+    or use it as a context."""
 
     def __init__(self, settings: PubsubSettings) -> None:
         self._settings = settings
-        self.topic = f"projects/{settings.project_id}/topics/{settings.topic}"
-        self.subscription = f"projects/{settings.project_id}/subscriptions/{settings.subscription}"
+        self.wanted = Wanted.of(settings)
+        self.topic = self.wanted.topic
+        self.subscription: str = self.wanted.subscription.name
+        self.dead_letter_topic = self.wanted.dead_letter_topic
+        self.dead_letter_subscription: str = self.wanted.dead_letter_subscription.name
 
     def __enter__(self) -> Self:
         return self
@@ -129,20 +132,21 @@ class GooglePubsub:
         except google_errors.GoogleAPICallError as error:
             raise self._explained(error, f"looking for {self.topic}") from error
 
-    def create_topic_and_subscription(self) -> None:
-        """Create what is missing: the topic, and a subscription that keeps order."""
-        with suppress(google_errors.AlreadyExists):
-            self._publisher.create_topic(name=self.topic, timeout=_CALL_SECONDS)
-        with suppress(google_errors.AlreadyExists):
-            self._subscriber.create_subscription(
-                request={
-                    "name": self.subscription,
-                    "topic": self.topic,
-                    "ack_deadline_seconds": ACK_DEADLINE_SECONDS,
-                    "enable_message_ordering": True,
-                },
-                timeout=_CALL_SECONDS,
-            )
+    def create_topic_and_subscription(self) -> list[str]:
+        """Create what is missing, as it must be, dead letters included; returns its names."""
+        publisher, subscriber, wanted = self._publisher, self._subscriber, self.wanted
+        return [
+            *(n for n in wanted.topics if _is_new(publisher.create_topic, name=n)),
+            *(
+                s.name
+                for s in wanted.subscriptions
+                if _is_new(subscriber.create_subscription, request=s)
+            ),
+        ]
+
+    def clients(self) -> tuple[Any, Any]:
+        """Publisher and subscriber of Google's library, for what is no matter of messages."""
+        return self._publisher, self._subscriber
 
     @cached_property
     def _publisher(self) -> Any:
@@ -177,6 +181,14 @@ class GooglePubsub:
             "emulator at PUBSUB_EMULATOR_HOST, up?",
         }.get(type(error), "see the message above")
         return BrokerError(f"Pub/Sub failed while {doing}: {error.message}. What to do: {advice}.")
+
+
+def _is_new(create: Callable[..., object], **wanted: object) -> bool:
+    try:
+        create(**wanted, timeout=_CALL_SECONDS)
+    except google_errors.AlreadyExists:
+        return False
+    return True
 
 
 def _no_credentials(error: Exception) -> BrokerError:

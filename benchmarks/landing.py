@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.measuring import Figure, in_turns, spent_by
 from benchmarks.parts import Parts
 from benchmarks.sample import as_messages, distinct_documents
-from orchestration.ingestion.landing import PULL_MESSAGES, land
+from orchestration.ingestion.landing import MAX_PULL_MESSAGES, land
 from orchestration.ingestion.message import Document
 from orchestration.resources.broker import Message
 from orchestration.resources.postgres import connect
@@ -57,8 +57,8 @@ def _land(database: PostgresSettings, messages: Sequence[Message]) -> float:
     with connect(database, "benchmark") as connection:
 
         def work() -> None:
-            for start in range(0, len(messages), PULL_MESSAGES):
-                batch = messages[start : start + PULL_MESSAGES]
+            for start in range(0, len(messages), MAX_PULL_MESSAGES):
+                batch = messages[start : start + MAX_PULL_MESSAGES]
                 land(connection, _SUBSCRIPTION, batch, _MAX_BYTES)
 
         return spent_by(work).wall
@@ -70,9 +70,9 @@ def _insert(parts: Parts, database: PostgresSettings, rows: Sequence[tuple[Any, 
         connection.execute(_BARE_TABLE)
 
         def work() -> None:
-            for start in range(0, len(rows), PULL_MESSAGES):
+            for start in range(0, len(rows), MAX_PULL_MESSAGES):
                 with connection.transaction():
-                    batch = rows[start : start + PULL_MESSAGES]
+                    batch = rows[start : start + MAX_PULL_MESSAGES]
                     cursor.executemany(f"insert into bare values ({places})", batch)
 
         return spent_by(work).wall

@@ -34,7 +34,7 @@ def land(
 def place(connection: Connection, subscription: str, batch: Sequence[Delivery]) -> Plan:
     """Decide on these deliveries and write what was decided, in one transaction."""
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtext('ingest.documents'))")
+        take_turn(connection)
         result = plan(batch, tables.load_known(connection, subscription, batch))
         tables.write_documents(connection, result)
         tables.write_messages(connection, subscription, result)
@@ -43,6 +43,11 @@ def place(connection: Connection, subscription: str, batch: Sequence[Delivery]) 
         reach("after_insert")
     reach("after_commit_before_ack")
     return result
+
+
+def take_turn(connection: Connection) -> None:
+    """Let no other decide, until the end of this transaction, which documents are originals."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('ingest.documents'))")
 
 
 def land_from(
@@ -99,5 +104,7 @@ def at_risk_apart(batch: Sequence[Message]) -> list[Sequence[Message]]:
     """
     suspects = {m.ordering_key or m.message_id for m in batch if m.deliveries >= SUSPECT_DELIVERIES}
     fresh = [m for m in batch if (m.ordering_key or m.message_id) not in suspects]
-    alone = [[m] for m in batch if (m.ordering_key or m.message_id) in suspects]
+    alone: list[Sequence[Message]] = [
+        [m] for m in batch if (m.ordering_key or m.message_id) in suspects
+    ]
     return [fresh, *alone] if fresh else alone

@@ -143,7 +143,7 @@ class Document(BaseModel):
     def content_sha256(self) -> bytes:
         """Hash of title and text, blind to case, white space and Unicode form, to dates and ids."""
         return hashlib.sha256(
-            f"{_normalised(self.title)}\n{_normalised(self.text)}".encode()
+            f"{normalised(self.title)}\n{normalised(self.text)}".encode()
         ).digest()
 
     @property
@@ -204,5 +204,6 @@ def batch_id_of(attributes: Mapping[str, str]) -> str | None:
     return attributes.get("batch_id", "").replace("\x00", "")[:MAX_BATCH_ID] or None
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """Blind to case, white space and Unicode form."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,15 +1,18 @@
 """Google Pub/Sub, or its emulator, behind the broker protocol."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import grpc
 from google.api_core import exceptions as google_errors
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
+from google.cloud.pubsub_v1.types import FlowControl
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
@@ -29,6 +32,7 @@ class GooglePubsub:
 
     def __init__(self, settings: PubsubSettings) -> None:
         self._settings = settings
+        self._streamed: dict[str, Any] = {}
         self.wanted = Wanted.of(settings)
         self.topic = self.wanted.topic
         self.subscription: str = self.wanted.subscription.name
@@ -68,19 +72,38 @@ class GooglePubsub:
         except google_errors.GoogleAPICallError as error:
             raise self._explained(error, f"pulling from {self.subscription}") from error
         return [
-            Message(
-                message_id=received.message.message_id,
-                data=received.message.data,
-                attributes=dict(received.message.attributes),
-                ordering_key=received.message.ordering_key,
-                publish_time=received.message.publish_time,
-                receipt=received.ack_id,
-            )
+            _message(received.message, received.ack_id, received.delivery_attempt)
             for received in response.received_messages
         ]
 
+    @contextmanager
+    def stream(
+        self, take: Callable[[Message], None], max_messages: int, max_bytes: int
+    ) -> Iterator["Future[None]"]:
+        """See Broker. Google's library keeps the leases of what it handed over."""
+
+        def deliver(received: Any) -> None:
+            self._streamed[received.ack_id] = received
+            take(_message(received, received.ack_id, received.delivery_attempt))
+
+        ended: Future[None] = Future()
+        streaming = self._subscriber.subscribe(
+            self.subscription,
+            callback=deliver,
+            flow_control=FlowControl(max_messages=max_messages, max_bytes=max_bytes),
+            scheduler=ThreadScheduler(ThreadPoolExecutor(max_workers=1)),
+        )
+        streaming.add_done_callback(lambda done: self._end(done, ended))
+        try:
+            yield ended
+        finally:
+            streaming.cancel()
+            wait([ended], timeout=_CALL_SECONDS)
+            self._streamed.clear()
+
     def acknowledge(self, receipts: Sequence[str]) -> None:
         """See Broker. Nothing to acknowledge is no call."""
+        receipts = self._settle(receipts, "ack")
         if not receipts:
             return
         try:
@@ -92,6 +115,7 @@ class GooglePubsub:
 
     def reject(self, receipts: Sequence[str]) -> None:
         """See Broker."""
+        receipts = self._settle(receipts, "nack")
         if not receipts:
             return
         try:
@@ -148,6 +172,25 @@ class GooglePubsub:
         """Publisher and subscriber of Google's library, for what is no matter of messages."""
         return self._publisher, self._subscriber
 
+    def _settle(self, receipts: Sequence[str], verdict: Literal["ack", "nack"]) -> list[str]:
+        """Tell the stream of its own messages; returns the receipts of the others."""
+        others = []
+        for receipt in receipts:
+            if received := self._streamed.pop(receipt, None):
+                getattr(received, verdict)()
+            else:
+                others.append(receipt)
+        return others
+
+    def _end(self, streaming: "Future[Any]", ended: "Future[None]") -> None:
+        error = None if streaming.cancelled() else streaming.exception()
+        if isinstance(error, google_errors.GoogleAPICallError):
+            error = self._explained(error, f"streaming from {self.subscription}")
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
     @cached_property
     def _publisher(self) -> Any:
         options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
@@ -181,6 +224,18 @@ class GooglePubsub:
             "emulator at PUBSUB_EMULATOR_HOST, up?",
         }.get(type(error), "see the message above")
         return BrokerError(f"Pub/Sub failed while {doing}: {error.message}. What to do: {advice}.")
+
+
+def _message(received: Any, receipt: str, deliveries: int | None) -> Message:
+    return Message(
+        message_id=received.message_id,
+        data=received.data,
+        attributes=dict(received.attributes),
+        ordering_key=received.ordering_key,
+        publish_time=received.publish_time,
+        receipt=receipt,
+        deliveries=deliveries or 0,
+    )
 
 
 def _is_new(create: Callable[..., object], **wanted: object) -> bool:

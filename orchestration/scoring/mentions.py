@@ -1,120 +1,25 @@
-"""Mentions: which suppliers does a document name, and in which country does it touch them?
-
-The rule: the message's hint; else the countries named in the sentences that name the supplier;
-else those of the paragraphs; else the supplier's home country. Never the cross product of a
-document, and what is cut off is recorded.
+"""Mentions: each landed document is read once for the suppliers that it names (mention_rule.py),
+and each mention is queued for the LLM. A near copy of an earlier document is marked instead.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import DictRow
 
-from orchestration.ingestion import work_items
-from orchestration.ingestion.suppliers import Supplier, current_suppliers
+from orchestration.ingestion import landing, work_items
+from orchestration.ingestion.suppliers import current_suppliers
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.resources.postgres import Connection
+from orchestration.scoring import near_copies
 from orchestration.scoring.evidence import document_text
-from orchestration.scoring.matching import NameFinder, supplier_finder
-from orchestration.scoring.passages import Passages
+from orchestration.scoring.mention_rule import Mention, Mentions, SupplierIndex, find_mentions
+from orchestration.scoring.near_copies import Text
 
-MAX_COUNTRIES = 3
-MAX_MENTIONS = 10
 CHUNK = 200
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A supplier touched in a country. `matched_text` is the words that named it."""
-
-    supplier_id: str
-    country: str
-    found_by: str
-    country_source: str
-    matched_text: str
-
-
-@dataclass
-class Mentions:
-    """What one document mentions, what was cut by the limits, and hints that nobody knows."""
-
-    kept: list[Mention] = field(default_factory=list)
-    cut: list[Mention] = field(default_factory=list)
-    unknown_hints: list[str] = field(default_factory=list)
-
-
-class SupplierIndex:
-    """The supplier master, ready to be looked for in many documents."""
-
-    def __init__(self, suppliers: Sequence[Supplier]) -> None:
-        self.finder: NameFinder[str] = supplier_finder(suppliers)
-        self.home = {supplier.supplier_id: supplier.home_country for supplier in suppliers}
-        self._by_name = {
-            name.casefold(): supplier.supplier_id
-            for supplier in suppliers
-            for name in (supplier.supplier_id, supplier.name, *supplier.aliases)
-        }
-
-    def resolve(self, name: str) -> str | None:
-        """The supplier with this id, name or alias."""
-        return self._by_name.get(name.casefold())
-
-
-def find_mentions(
-    text: str, language: str | None, hints: Iterable[tuple[str, str | None]], index: SupplierIndex
-) -> Mentions:
-    """Apply the rule to one document. `hints` are (supplier id or name, country or None)."""
-    result = Mentions()
-    found: dict[str, list[Mention]] = {}
-    named = _places_by_supplier(text, index)
-    passages = Passages(text, language)
-    for name, country in hints:
-        supplier_id = index.resolve(name)
-        if supplier_id is None:
-            result.unknown_hints.append(name)
-        elif country is not None:
-            hint = Mention(supplier_id, country, "hint", "hint", name)
-            found.setdefault(supplier_id, []).append(hint)
-        elif supplier_id not in named:
-            home = Mention(supplier_id, index.home[supplier_id], "hint", "home", name)
-            found.setdefault(supplier_id, []).append(home)
-    for supplier_id, places in named.items():
-        if supplier_id not in found:
-            name = text[slice(*places[0])]
-            starts = [start for start, _ in places]
-            found[supplier_id] = _by_alias(passages, supplier_id, name, starts, index)
-    for mentions in found.values():
-        unique = list({mention.country: mention for mention in reversed(mentions)}.values())[::-1]
-        result.kept += unique[:MAX_COUNTRIES]
-        result.cut += unique[MAX_COUNTRIES:]
-    result.cut += result.kept[MAX_MENTIONS:]
-    del result.kept[MAX_MENTIONS:]
-    return result
-
-
-def _places_by_supplier(text: str, index: SupplierIndex) -> dict[str, list[tuple[int, int]]]:
-    places: dict[str, list[tuple[int, int]]] = {}
-    for match in index.finder.find(text):
-        places.setdefault(match.value, []).append((match.start, match.end))
-    return places
-
-
-def _by_alias(
-    passages: Passages,
-    supplier_id: str,
-    name: str,
-    places: Sequence[int],
-    index: SupplierIndex,
-) -> list[Mention]:
-    for source, passage_of in (("sentence", passages.sentence), ("paragraph", passages.paragraph)):
-        around = dict.fromkeys(passage_of(place) for place in places)
-        countries = dict.fromkeys(code for each in around for code in passages.countries(each))
-        if countries:
-            return [Mention(supplier_id, code, "alias", source, name) for code in countries]
-    return [Mention(supplier_id, index.home[supplier_id], "alias", "home", name)]
 
 
 @dataclass(frozen=True)
@@ -166,20 +71,24 @@ def _failed(step: _Step, item: Item, error: Exception) -> Counter[str]:
 def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
     connection = step.connection
     documents = _load_documents(connection, items)
-    outcomes: Counter[str] = Counter()
+    readings = [_Reading(item, documents[item.subject_id], step.index) for item in items]
     done: list[Done] = []
     mentions: list[tuple[UUID, Mention]] = []
+    outcomes: Counter[str] = Counter()
     with connection.transaction():
+        landing.take_turn(connection)
         held = work_items.hold(connection, items)
-        for item in (item for item in items if item.item_id in held):
-            try:
-                outcome, found = _read(documents[item.subject_id], step.index)
-            except Exception as error:  # a fault on one document must not hold up the others
-                outcomes += _failed(step, item, error)
+        mine = [reading for reading in readings if reading.item.item_id in held]
+        copies = _mark_near_copies(connection, mine)
+        for reading in mine:
+            if reading.error is not None:
+                outcomes += _failed(step, reading.item, reading.error)
                 continue
-            mentions += [(item.subject_id, mention) for mention in found.kept]
-            done.append(Done(item, outcome, _detail(found)))
-            outcomes[outcome] += 1
+            one = reading.done(copies)
+            if one.outcome == "mentioned":
+                mentions += [(one.item.subject_id, mention) for mention in reading.found.kept]
+            done.append(one)
+            outcomes[one.outcome] += 1
         _write(connection, mentions, step.generation_id)
         _renew_briefs(connection, [one.item.subject_id for one in done], step.generation_id)
         work_items.finish(connection, done)
@@ -188,7 +97,7 @@ def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
 
 def _load_documents(connection: Connection, items: Sequence[Item]) -> dict[UUID, DictRow]:
     rows = connection.execute(
-        "select document_id, title, body, language, supplier_hints,"
+        "select document_id, version, title, body, language, supplier_hints, published_at,"
         " superseded_by is not null or duplicate_of is not null as is_outdated"
         " from ingest.documents where document_id = any(%s)",
         [[item.subject_id for item in items]],
@@ -196,21 +105,59 @@ def _load_documents(connection: Connection, items: Sequence[Item]) -> dict[UUID,
     return {row["document_id"]: row for row in rows}
 
 
-def _read(document: DictRow, index: SupplierIndex) -> tuple[str, Mentions]:
-    if document["is_outdated"]:
-        return "superseded", Mentions()
-    hints = [(hint["supplier"], hint["country"]) for hint in document["supplier_hints"]]
-    text = document_text(document["title"], document["body"])
-    found = find_mentions(text, document["language"], hints, index)
-    return ("mentioned" if found.kept else "no_supplier"), found
+class _Reading:
+    """What one claimed document says, or why that could not be found out; read without a lock."""
+
+    def __init__(self, item: Item, document: DictRow, index: SupplierIndex) -> None:
+        self.item = item
+        self.found = Mentions()
+        self.text: Text | None = None
+        self.error: Exception | None = None
+        self._is_outdated: bool = document["is_outdated"]
+        if self._is_outdated:
+            return
+        try:
+            self._read(document, index)
+        except Exception as error:  # a fault on one document must not hold up the others
+            self.error = error
+
+    def _read(self, document: DictRow, index: SupplierIndex) -> None:
+        hints = [(hint["supplier"], hint["country"]) for hint in document["supplier_hints"]]
+        content = document_text(document["title"], document["body"])
+        self.found = find_mentions(content, document["language"], hints, index)
+        # a correction is news even where it differs by a word
+        if self.found.kept and document["version"] == 1:
+            pairs = frozenset((each.supplier_id, each.country) for each in self.found.kept)
+            self.text = Text(self.item.subject_id, content, document["published_at"], pairs)
+
+    def done(self, copies: Mapping[UUID, UUID]) -> Done:
+        """The outcome, and what is kept of it beside the mentions."""
+        if self._is_outdated:
+            return Done(self.item, "superseded")
+        if original := copies.get(self.item.subject_id):
+            return Done(self.item, "copy", {"nearly_the_same_as": str(original)})
+        outcome = "mentioned" if self.found.kept else "no_supplier"
+        detail = {
+            "mentions": len(self.found.kept),
+            "cut": [asdict(mention) for mention in self.found.cut],
+            "unknown_hints": self.found.unknown_hints,
+        }
+        return Done(self.item, outcome, detail)
 
 
-def _detail(found: Mentions) -> dict[str, object]:
-    return {
-        "mentions": len(found.kept),
-        "cut": [asdict(mention) for mention in found.cut],
-        "unknown_hints": found.unknown_hints,
-    }
+def _mark_near_copies(connection: Connection, readings: Sequence[_Reading]) -> dict[UUID, UUID]:
+    texts = {reading.text.document_id: reading.text for reading in readings if reading.text}
+    rows = connection.execute(
+        "select document_id from ingest.documents"
+        " where document_id = any(%s) and duplicate_of is null and superseded_by is null"
+        " order by (select min(sequence) from ingest.messages"
+        " where messages.document_id = documents.document_id)",
+        [list(texts)],
+    )
+    current = [texts[row["document_id"]] for row in rows]
+    copies = near_copies.find(connection, current)
+    near_copies.mark(connection, current, copies)
+    return copies
 
 
 def _write(

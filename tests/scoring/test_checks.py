@@ -19,7 +19,11 @@ DAMAGE = {
     "received messages = the sum of their states": """
         delete from risk.findings; delete from risk.assessments
     """,
-    "each text of a current document has one original, which its copies point to": """
+    "of each text one current document is the original": """
+        drop index ingest.documents_one_original;
+        update ingest.documents set content_sha256 = '\\x00'
+    """,
+    "each current copy points to a current original": """
         update ingest.documents set duplicate_of = document_id
     """,
     "every original document is queued": """

@@ -12,7 +12,7 @@ from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import mentions
 from orchestration.scoring.checks import violations
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.mentions import SupplierIndex, find_mentions
+from orchestration.scoring.mention_rule import Mentions, SupplierIndex, find_mentions
 from orchestration.scoring.passages import Passages
 from orchestration.settings import PostgresSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message, states
@@ -159,9 +159,9 @@ def test_a_fault_on_one_document_does_not_hold_up_the_others(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(connection, SUPPLIERS)
-    real = mentions.find_mentions
+    real = find_mentions
 
-    def faulty(text: str, *rest: object) -> mentions.Mentions:
+    def faulty(text: str, *rest: object) -> Mentions:
         if "poison" in text:
             raise RuntimeError("cannot read this")
         return real(text, *rest)  # type: ignore[arg-type]

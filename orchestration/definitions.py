@@ -1,9 +1,10 @@
-"""Assembles the code location. Decides nothing: each room brings its own assets and sensors."""
+"""Assembles the code location. Decides nothing: each room brings its own assets, jobs, sensors."""
 
 import dagster as dg
 
 from orchestration import job_names
 from orchestration.ingestion import assets as ingestion
+from orchestration.ingestion import feed_job
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.scoring import assets as scoring
 from orchestration.transformation import assets as transformation
@@ -20,7 +21,8 @@ def build_definitions() -> dg.Definitions:
             scoring.risk_findings_and_briefs,
             transformation.dbt_models,
         ],
-        jobs=[scoring.score_pending, transformation.refresh_marts],
+        jobs=[scoring.score_pending, transformation.refresh_marts, feed_job.poll_feeds],
+        schedules=[feed_job.feeds_schedule],
         sensors=[ingestion.supplier_news_sensor, transformation.marts_refresh_sensor],
         resources={
             "postgres": Postgres(),
@@ -30,7 +32,7 @@ def build_definitions() -> dg.Definitions:
         },
         executor=dg.in_process_executor,
     )
-    for name in (job_names.SCORE_PENDING, job_names.REFRESH_MARTS):
+    for name in (job_names.SCORE_PENDING, job_names.REFRESH_MARTS, job_names.POLL_FEEDS):
         definitions.resolve_job_def(name)
     return definitions
 

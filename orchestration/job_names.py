@@ -2,3 +2,4 @@
 
 SCORE_PENDING = "score_pending"
 REFRESH_MARTS = "refresh_marts"
+POLL_FEEDS = "poll_feeds"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.errors import FeedError
+from orchestration.ingestion.assets import UNFINISHED
 from orchestration.ingestion.feed_sources import read_sources
 from orchestration.ingestion.feed_state import load_states
 from orchestration.ingestion.feeds import (
@@ -61,6 +62,8 @@ def feeds_schedule(
     sources = enabled(read_sources(settings.feeds_yaml))
     if not sources:
         return dg.SkipReason(f"no source is enabled in {settings.feeds_yaml}")
+    if context.instance.get_runs(dg.RunsFilter(job_name=POLL_FEEDS, statuses=UNFINISHED), limit=1):
+        return dg.SkipReason("a poll is queued or under way")
     with postgres.connect("feeds_schedule") as connection:
         states = load_states(connection)
     waiting = due(sources, states, datetime.now(UTC))

@@ -18,8 +18,8 @@ from feedparser.exceptions import CharacterEncodingOverride, NonXMLContentType
 from selectolax.lexbor import LexborHTMLParser
 
 _MAX_MEMORY_BYTES = 2**30
+_MAX_OUTPUT_BYTES = 50_000_000
 _HARMLESS = (CharacterEncodingOverride, NonXMLContentType)
-_DETAIL_CHARACTERS = 300
 _FIRST_IMPOSSIBLE_YEAR = 2200
 
 
@@ -38,9 +38,7 @@ def parse(body: bytes, url: str, content_type: str) -> dict[str, Any]:
     trouble = feed.get("bozo_exception")
     return {
         "kind": feed.get("version", ""),
-        "trouble": None
-        if trouble is None or isinstance(trouble, _HARMLESS)
-        else str(trouble)[:_DETAIL_CHARACTERS],
+        "trouble": "" if isinstance(trouble, _HARMLESS) else str(trouble or ""),
         "language": _trimmed(feed["feed"].get("language")),
         "entries": [_entry(entry) for entry in feed["entries"]],
     }
@@ -92,7 +90,10 @@ def _main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     about = json.loads(sys.stdin.buffer.readline())
     found = parse(sys.stdin.buffer.read(), about["url"], about["content_type"])
-    sys.stdout.buffer.write(json.dumps(found).encode())
+    output = json.dumps(found).encode()
+    if len(output) > _MAX_OUTPUT_BYTES:
+        sys.exit(f"it grows beyond {_MAX_OUTPUT_BYTES:,} bytes")
+    sys.stdout.buffer.write(output)
 
 
 if __name__ == "__main__":

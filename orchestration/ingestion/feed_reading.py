@@ -22,7 +22,7 @@ from orchestration.ingestion.reading import Record
 from orchestration.settings import bare_environment
 
 _PARSER = Path(__file__).with_name("feed_parsing.py")
-_MAX_OUTPUT_BYTES = 50_000_000
+_DETAIL_CHARACTERS = 300
 
 
 class NoFeed(Exception):
@@ -53,7 +53,7 @@ def read_feed(source: FeedSource, body: bytes, content_type: str, seconds: float
             else:
                 seen.add(content.identity)
         records.append(Record(f"{source.name}, entry {number}", content))
-    return Feed(records, found["trouble"])
+    return Feed(records, found["trouble"] or None)
 
 
 def _parse(body: bytes, url: str, content_type: str, seconds: float) -> dict[str, Any]:
@@ -71,11 +71,14 @@ def _parse(body: bytes, url: str, content_type: str, seconds: float) -> dict[str
         raise NoFeed(f"could not be parsed within {seconds:g} s") from None
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise NoFeed(f"could not be parsed: {last[:300] or 'the parser was killed'}")
-    if len(done.stdout) > _MAX_OUTPUT_BYTES:
-        raise NoFeed(f"grows beyond {_MAX_OUTPUT_BYTES:,} bytes when it is parsed")
+        raise NoFeed(f"could not be parsed: {_in_short(last) or 'the parser was killed'}")
     found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return found | {"trouble": _in_short(found["trouble"])}
+
+
+def _in_short(text: str) -> str:
+    """A sentence that may quote a stranger, fit for a log and a table."""
+    return "".join(c if c.isprintable() else " " for c in text[:_DETAIL_CHARACTERS])
 
 
 def _document(

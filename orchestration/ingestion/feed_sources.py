@@ -45,7 +45,7 @@ def read_sources(path: Path) -> list[FeedSource]:
     except FileNotFoundError:
         raise UsageError(f"There are no feeds at {path} (INGEST_FEEDS_YAML)") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} (INGEST_FEEDS_YAML) is not YAML: {error}") from None
+        raise UsageError(f"{path} (INGEST_FEEDS_YAML) cannot be read as YAML: {error}") from None
     if content is None:
         return []
     if not isinstance(content, list):

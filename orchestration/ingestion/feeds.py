@@ -77,7 +77,7 @@ class Poller:
         with feed_state.polling_alone(self.connection):
             states = feed_state.load_states(self.connection)
             wanted = due(sources, states, self.now) if only_due else enabled(sources)
-            results = []
+            results: list[SourceResult] = []
             for start in range(0, len(wanted), _AT_ONCE):
                 results += self._poll_together(wanted[start : start + _AT_ONCE], states)
         return results

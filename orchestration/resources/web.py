@@ -136,10 +136,10 @@ def _wait(response: httpx2.Response) -> timedelta | None:
         if value.isdecimal():
             return timedelta(seconds=min(int(value), _LONGEST_WAIT.total_seconds()))
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(max(moment - datetime.now(UTC), timedelta()), _LONGEST_WAIT)
+    except (ValueError, IndexError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment - datetime.now(UTC), timedelta()), _LONGEST_WAIT)
 
 
 def _validators(response: httpx2.Response) -> Validators:

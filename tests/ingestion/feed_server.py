@@ -1,6 +1,7 @@
 """A local web server that serves what a test puts there, and feeds to put there."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class FeedServer(ThreadingHTTPServer):
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, Message]] = []
         self.is_over = threading.Event()
+        self.under_way = self.most_at_once = 0
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -39,6 +41,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers))
+        self.server.under_way += 1
+        self.server.most_at_once = max(self.server.most_at_once, self.server.under_way)
+        time.sleep(0.01)
+        self.server.under_way -= 1
+        self._answer()
+
+    def _answer(self) -> None:
         answer = self.server.answers.get(self.path, Answer(status=404))
         etag = answer.headers.get("ETag")
         if etag is not None and self.headers.get("If-None-Match") == etag:

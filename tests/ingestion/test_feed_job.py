@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from orchestration.ingestion.feed_job import feeds_schedule, poll_feeds
+from orchestration.job_names import POLL_FEEDS
 from orchestration.resources.dagster import Postgres, Pubsub
 from orchestration.resources.postgres import Connection
 from orchestration.resources.pubsub import GooglePubsub
@@ -43,8 +44,12 @@ def listed(path: Path, server: FeedServer, *names: str, enabled: bool = True) ->
     )
 
 
-def tick() -> dg.RunRequest | dg.SkipReason:
-    result = feeds_schedule(dg.build_schedule_context(), postgres=Postgres())
+def tick(status: dg.DagsterRunStatus | None = None) -> dg.RunRequest | dg.SkipReason:
+    """What the schedule says, if need be while a poll has this status."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        if status:
+            instance.add_run(dg.DagsterRun(job_name=POLL_FEEDS, status=status))
+        result = feeds_schedule(dg.build_schedule_context(instance), postgres=Postgres())
     assert isinstance(result, dg.RunRequest | dg.SkipReason)
     return result
 
@@ -67,6 +72,16 @@ def test_a_due_source_is_a_run_and_after_it_the_schedule_says_when_the_next_is_d
     result = tick()
     assert isinstance(result, dg.SkipReason)
     assert "no source is due before 20" in str(result.skip_message)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_while_a_poll_is_queued_or_under_way_no_other_is_requested(
+    server: FeedServer, yaml_of_feeds: Path, status: dg.DagsterRunStatus
+) -> None:
+    listed(yaml_of_feeds, server, "good")
+    result = tick(status)
+    assert isinstance(result, dg.SkipReason)
+    assert result.skip_message == "a poll is queued or under way"
 
 
 def test_a_run_says_for_each_source_what_became_of_it(

@@ -36,8 +36,8 @@ def test_an_empty_list_is_no_mistake(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not YAML"),
-        ("\x07", "is not YAML"),
+        ("{", "cannot be read as YAML"),
+        ("\x07", "cannot be read as YAML"),
         ("sources: 3", "is not a list of sources"),
         ("- 3", "entry 1: "),
         ("- {name: a}", "entry 1.url: Field required"),

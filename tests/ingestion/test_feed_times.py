@@ -79,7 +79,7 @@ def test_each_failure_in_a_row_doubles_the_wait_up_to_a_day_and_a_success_ends_i
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("retry_after", "hours"),
-    [("36000", 10), ("60", 1), ("9" * 6_000, 168), ("soon", 1), ("-5", 1)],
+    [("36000", 10), ("60", 1), ("9" * 400, 168), ("soon", 1), ("-5", 1)],
 )
 def test_a_server_that_asks_for_it_is_left_alone_for_longer_but_not_for_ever(
     polled_at: Polled, status: int, retry_after: str, hours: int

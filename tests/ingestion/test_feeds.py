@@ -98,6 +98,16 @@ def test_the_poller_says_who_it_is_and_nothing_else(world: World) -> None:
     assert {"cookie", "authorization"} & {name.lower() for name in headers} == set()
 
 
+def test_the_feeds_of_one_host_are_asked_one_after_the_other(world: World) -> None:
+    paths = [f"/{n}.xml" for n in range(12)]
+    for path in paths:
+        world.serve(path=path)
+    results = world.poll(*[world.source(path, path) for path in paths])
+    assert [result.outcome for result in results] == ["fetched"] * 12
+    assert [path for path, _ in world.server.asked] == paths
+    assert world.server.most_at_once == 1
+
+
 def test_an_entry_that_was_seen_is_not_published_again_and_a_new_one_is(world: World) -> None:
     world.serve(item("a", "Fire."))
     assert world.poll_one().new == 1

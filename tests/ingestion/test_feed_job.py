@@ -46,7 +46,7 @@ def listed(path: Path, server: FeedServer, *names: str, enabled: bool = True) ->
 
 def tick(status: dg.DagsterRunStatus | None = None) -> dg.RunRequest | dg.SkipReason:
     """What the schedule says, if need be while a poll has this status."""
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         if status:
             instance.add_run(dg.DagsterRun(job_name=POLL_FEEDS, status=status))
         result = feeds_schedule(dg.build_schedule_context(instance), postgres=Postgres())
@@ -74,7 +74,7 @@ def test_a_due_source_is_a_run_and_after_it_the_schedule_says_when_the_next_is_d
     assert "no source is due before 20" in str(result.skip_message)
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_while_a_poll_is_queued_or_under_way_no_other_is_requested(
     server: FeedServer, yaml_of_feeds: Path, status: dg.DagsterRunStatus
 ) -> None:

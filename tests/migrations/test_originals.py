@@ -21,6 +21,7 @@ def test_texts_that_lost_their_original_before_the_upgrade_get_one(
             " select document_id from ingest.documents where external_id = 'd'"
             ") where external_id = 'a'"
         )
+        owner.execute("drop table ingest.feed_entries, ingest.feeds")
         owner.execute("drop index ingest.documents_by_original")
         owner.execute("revoke update (duplicate_of) on ingest.documents from pipeline")
         owner.execute("update alembic_version set version_num = '0001'")

@@ -5,9 +5,10 @@ Exit code 2 means wrong use, 1 failure.
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import psycopg
 import typer
@@ -19,6 +20,9 @@ from orchestration.resources.finding import Finding
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
 from orchestration.terminal import err, out
 
+if TYPE_CHECKING:
+    from orchestration.ingestion.message import Rejected
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -28,9 +32,11 @@ app = typer.Typer(
 database = typer.Typer(no_args_is_help=True, help="The pipeline's database schema.")
 master = typer.Typer(no_args_is_help=True, help="The supplier master.")
 pubsub = typer.Typer(no_args_is_help=True, help="The topics and subscriptions of Pub/Sub.")
+feeds = typer.Typer(no_args_is_help=True, help="News feeds: RSS and Atom.")
 app.add_typer(database, name="db")
 app.add_typer(master, name="suppliers")
 app.add_typer(pubsub, name="pubsub")
+app.add_typer(feeds, name="feeds")
 
 
 @app.command()
@@ -76,9 +82,7 @@ def publish(
             limit,
             lambda: progress.advance(task),
         )
-    for place, rejected in published.refused:
-        line = terminal.plain(f"{place}: {rejected.reason}: {rejected.detail}")
-        err.print(line, style="red", markup=False)
+    _report_refused(published.refused)
     out.print(
         f"{published.sent:,} published to {settings.topic}, {len(published.refused):,} refused; "
         f"batch {published.batch_id}",
@@ -178,6 +182,51 @@ def _show_findings(findings: "list[Finding]") -> None:
         raise typer.Exit(1)
 
 
+@feeds.command("poll")
+def poll_feeds(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every enabled source, also what is not due.")
+    ] = False,
+) -> None:
+    """Read the feeds that are due and publish what is new or changed in them."""
+    from orchestration.ingestion.feed_sources import read_sources
+    from orchestration.ingestion.feeds import Poller, require_one_success
+    from orchestration.resources.postgres import connect
+    from orchestration.resources.pubsub import GooglePubsub
+
+    settings = IngestSettings.load()
+    sources = read_sources(settings.feeds_yaml)
+    with (
+        GooglePubsub(PubsubSettings.load()) as broker,
+        connect(PostgresSettings.load(), "supplier-risk feeds") as connection,
+    ):
+        broker.require_topic()
+        poller = Poller(connection, broker, settings, datetime.now(UTC))
+        results = poller.poll(sources, only_due=not everything)
+    _report_refused([refusal for result in results for refusal in result.refused])
+    if results:
+        rows = [{"source": result.source, **result.summary()} for result in results]
+        out.print(terminal.feed_results_table(rows))
+    else:
+        out.print("No source is enabled and due; `supplier-risk feeds list` says when one is.")
+    require_one_success(results)
+
+
+@feeds.command("list")
+def list_feeds() -> None:
+    """The sources of INGEST_FEEDS_YAML, when each is due, and what went wrong."""
+    from orchestration.ingestion.feed_sources import read_sources
+    from orchestration.ingestion.feed_state import load_states
+    from orchestration.resources.postgres import connect
+
+    sources = read_sources(IngestSettings.load().feeds_yaml)
+    with connect(PostgresSettings.load(), "supplier-risk feeds") as connection:
+        states = load_states(connection)
+    known = {name: vars(state) for name, state in states.items()}
+    rows = [{**known.get(source.name, {}), **source.model_dump()} for source in sources]
+    out.print(terminal.feeds_table(rows))
+
+
 def _add_local_commands() -> None:
     """The embedded stack is an extra: without it the other commands work all the same."""
     try:
@@ -188,6 +237,12 @@ def _add_local_commands() -> None:
         return
     app.add_typer(local, name="local")
     app.command()(demo)
+
+
+def _report_refused(refused: Sequence[tuple[str, "Rejected"]]) -> None:
+    for place, rejected in refused:
+        line = terminal.plain(f"{place}: {rejected.reason}: {rejected.detail}")
+        err.print(line, style="red", markup=False)
 
 
 def _progress() -> Progress:

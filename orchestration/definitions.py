@@ -1,10 +1,11 @@
-"""Assembles the code location. Decides nothing: each room brings its own assets and sensors."""
+"""Assembles the code location. Decides nothing: each room brings its own assets, jobs, sensors."""
 
 import dagster as dg
 
 from orchestration import job_names
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
+from orchestration.ingestion import feed_job
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.scoring import assets as scoring
 from orchestration.transformation import assets as transformation
@@ -26,7 +27,9 @@ def build_definitions() -> dg.Definitions:
             scoring.score_pending,
             transformation.refresh_marts,
             dead_letters.handle_dead_letters,
+            feed_job.poll_feeds,
         ],
+        schedules=[feed_job.feeds_schedule],
         sensors=[
             ingestion.supplier_news_sensor,
             dead_letters.dead_letter_sensor,

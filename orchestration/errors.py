@@ -4,6 +4,7 @@ SupplierRiskError          1  something failed
 ├── UsageError             2  the command or its input is wrong
 │   └── SettingsError      2  a setting is missing or malformed
 ├── BrokerError            1  Pub/Sub could not be reached or refused
+├── FeedError              1  none of the news feeds that were due could be read
 ├── LlmError               1  the LLM endpoint refused or missed every call
 └── StackError             1  a part of the local stack did not start
 """
@@ -27,6 +28,10 @@ class SettingsError(UsageError):
 
 class BrokerError(SupplierRiskError):
     """Pub/Sub is unreachable, or the topic or subscription is missing or forbidden."""
+
+
+class FeedError(SupplierRiskError):
+    """No feed that was due could be read; each one's reason is kept and shown."""
 
 
 class LlmError(SupplierRiskError):

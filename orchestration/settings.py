@@ -149,7 +149,7 @@ class LlmSettings(Section):
 
 
 class IngestSettings(Section):
-    """Bounds on what is pulled, landed and tried again."""
+    """Bounds on what is pulled, landed and tried again; where suppliers and feeds are listed."""
 
     model_config = SettingsConfigDict(env_prefix="ingest_")
 
@@ -157,6 +157,10 @@ class IngestSettings(Section):
     tick_seconds: float = Field(20.0, gt=0, le=30)
     max_item_attempts: int = Field(5, ge=1)
     suppliers_csv: Path = REPOSITORY / "data" / "suppliers.csv"
+    feeds_yaml: Path = REPOSITORY / "data" / "feeds.yaml"
+    feeds_user_agent: str = Field("supplier-risk (feed reader)", pattern="^[!-~][ -~]*$")
+    feeds_timeout_seconds: float = Field(20.0, gt=0, le=120)
+    feeds_max_bytes: int = Field(5_000_000, ge=1_000, le=50_000_000)
 
 
 class LocalSettings(Section):

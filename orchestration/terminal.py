@@ -5,6 +5,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -158,6 +159,55 @@ def _numbered(findings: Sequence[Finding]) -> Iterator[tuple[Finding, str]]:
     numbers = itertools.count(1)
     for finding in findings:
         yield finding, str(next(numbers)) if finding.fix else ""
+
+
+def feed_results_table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """What a poll did, source by source."""
+    table = Table(title="Feeds polled", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("source", overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    counts = ("new", "changed", "unchanged", "refused")
+    for heading in counts:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("what is wrong", overflow="fold", style="red")
+    for result in results:
+        wrong = result.get("error") or result.get("malformed") or ""
+        table.add_row(
+            Text(plain(result["source"])),
+            result["outcome"],
+            *[f"{result[name]:,}" for name in counts],
+            Text(plain(wrong)),
+        )
+    return table
+
+
+def feeds_table(feeds: Sequence[Mapping[str, Any]]) -> Table:
+    """The sources of feeds and how each stands; what was never polled has no times."""
+    table = Table(title="News feeds", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("source", "address", "every", "last poll", "next poll"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("last error", overflow="fold", style="red")
+    for feed in feeds:
+        error = feed.get("last_error")
+        cells = (
+            feed["name"],
+            feed["url"],
+            f"{feed['interval_minutes']:,} min",
+            _in_utc(feed["polled_at"]) if "polled_at" in feed else "never",
+            _next_poll(feed) if feed["enabled"] else "disabled",
+            f"{error} ({feed['failures']:,} in a row)" if error else "",
+        )
+        table.add_row(*[Text(plain(cell)) for cell in cells])
+    table.caption = "Times are in UTC."
+    return table
+
+
+def _next_poll(feed: Mapping[str, Any]) -> str:
+    return _in_utc(feed["next_poll_at"]) if "next_poll_at" in feed else "now"
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:

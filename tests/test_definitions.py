@@ -43,7 +43,7 @@ def test_every_mart_descends_from_the_topic() -> None:
     assert names(descendants) >= MARTS | {"documents", "supplier_mentions", "risk_findings"}
 
 
-def test_jobs_and_sensors_have_the_names_that_others_ask_for() -> None:
+def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None:
     repository = defs.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert jobs == set(job_names.ALL)
@@ -51,6 +51,9 @@ def test_jobs_and_sensors_have_the_names_that_others_ask_for() -> None:
     assert set(sensors) == {"supplier_news_sensor", "dead_letter_sensor", "marts_refresh_sensor"}
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    (schedule,) = repository.schedule_defs
+    assert (schedule.name, schedule.job_name) == ("feeds_schedule", job_names.POLL_FEEDS)
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def test_findings_and_briefs_are_partitioned_by_observed_pairs_and_mentions_are_not() -> None:

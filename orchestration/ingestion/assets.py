@@ -16,7 +16,7 @@ TOPIC = dg.AssetKey("supplier_news_topic")
 DOCUMENTS = dg.AssetKey("documents")
 SUPPLIERS = dg.AssetKey("suppliers")
 _REST_AFTER_FAILURE = timedelta(seconds=60)
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -94,7 +94,7 @@ def _result(
 
 def _under_way(instance: dg.DagsterInstance) -> str | None:
     """Why no run should be requested now: one at a time, and a rest after a failure."""
-    unfinished = dg.RunsFilter(job_name=SCORE_PENDING, statuses=_UNFINISHED)
+    unfinished = dg.RunsFilter(job_name=SCORE_PENDING, statuses=UNFINISHED)
     if instance.get_runs(unfinished, limit=1):
         return "a scoring run is queued or under way and takes what is pending"
     rested = datetime.now(UTC) - _REST_AFTER_FAILURE

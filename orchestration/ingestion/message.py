@@ -42,6 +42,8 @@ Reason = Literal[
 ]
 
 MAX_BATCH_ID = 200
+MAX_NAME = 300
+MAX_VERSION = 2_147_483_647
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -91,7 +93,7 @@ def _iso_date(value: object) -> object:
 
 
 _STORABLE = AfterValidator(_storable)
-_NAME = StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=300)
+_NAME = StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=MAX_NAME)
 Text = Annotated[str, StringConstraints(strict=True), _STORABLE]
 Line = Annotated[str, StringConstraints(strict=True, max_length=2_000), _STORABLE]
 Name = Annotated[str, _NAME, _STORABLE]
@@ -116,7 +118,7 @@ class Document(BaseModel):
         Name | None, Field(validation_alias=AliasChoices("external_id", "document_id"))
     ] = None
     source: Name = "unknown"
-    version: Annotated[StrictInt, Field(ge=1, le=2_147_483_647)] = 1
+    version: Annotated[StrictInt, Field(ge=1, le=MAX_VERSION)] = 1
     title: Line = ""
     text: Annotated[Text, Field(validation_alias=AliasChoices("text", "body"))]
     publisher: Name | None = None

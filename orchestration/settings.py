@@ -154,6 +154,7 @@ class IngestSettings(Section):
     model_config = SettingsConfigDict(env_prefix="ingest_")
 
     max_document_bytes: int = Field(1_000_000, ge=1_000, le=9_000_000)
+    pulled_by: Literal["sensor", "worker"] = "sensor"
     tick_seconds: float = Field(20.0, gt=0, le=30)
     max_item_attempts: int = Field(5, ge=1)
     suppliers_csv: Path = REPOSITORY / "data" / "suppliers.csv"

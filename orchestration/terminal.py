@@ -1,11 +1,9 @@
 """What a person sees in the terminal: tables and panels. No queries, no decisions."""
 
-import itertools
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -14,8 +12,6 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
-
-from orchestration.resources.finding import Finding
 
 out = Console()
 err = Console(stderr=True)
@@ -27,7 +23,6 @@ BAND_STYLES = {
     "low": "green",
     "no signal": "dim",
 }
-_FINDING_STYLES = {"ok": "green", "wrong": "red", "unknown": "yellow"}
 _STATES = (
     "received",
     "scored",
@@ -133,81 +128,6 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         )
         table.add_row(str(row["score"]), Text(row["band"], style=BAND_STYLES[row["band"]]), why)
     return table
-
-
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """The parts of Pub/Sub, each with its state; a number says which of `fixes` mends it."""
-    table = Table(title="Pub/Sub", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("part", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    table.add_column("fix", justify="right", no_wrap=True)
-    for finding, number in _numbered(findings):
-        state = Text(finding.state, style=_FINDING_STYLES[finding.state])
-        table.add_row(Text(plain(finding.part)), state, Text(plain(finding.what)), number)
-    return table
-
-
-def fixes(findings: Sequence[Finding]) -> Iterator[str]:
-    """The commands that mend, under their numbers: a table's cell would cut them into pieces."""
-    for finding, number in _numbered(findings):
-        if number:
-            yield f"fix {number}:\n{plain(finding.fix)}"
-
-
-def _numbered(findings: Sequence[Finding]) -> Iterator[tuple[Finding, str]]:
-    numbers = itertools.count(1)
-    for finding in findings:
-        yield finding, str(next(numbers)) if finding.fix else ""
-
-
-def feed_results_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """What a poll did, source by source."""
-    table = Table(title="Feeds polled", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("source", overflow="fold")
-    table.add_column("outcome", no_wrap=True)
-    counts = ("new", "changed", "unchanged", "refused")
-    for heading in counts:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("what is wrong", overflow="fold", style="red")
-    for result in results:
-        wrong = result.get("error") or result.get("malformed") or ""
-        table.add_row(
-            Text(plain(result["source"])),
-            result["outcome"],
-            *[f"{result[name]:,}" for name in counts],
-            Text(plain(wrong)),
-        )
-    return table
-
-
-def feeds_table(feeds: Sequence[Mapping[str, Any]]) -> Table:
-    """The sources of feeds and how each stands; what was never polled has no times."""
-    table = Table(title="News feeds", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("source", "address", "every", "last poll", "next poll"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("last error", overflow="fold", style="red")
-    for feed in feeds:
-        error = feed.get("last_error")
-        cells = (
-            feed["name"],
-            feed["url"],
-            f"{feed['interval_minutes']:,} min",
-            _in_utc(feed["polled_at"]) if "polled_at" in feed else "never",
-            _next_poll(feed) if feed["enabled"] else "disabled",
-            f"{error} ({feed['failures']:,} in a row)" if error else "",
-        )
-        table.add_row(*[Text(plain(cell)) for cell in cells])
-    table.caption = "Times are in UTC."
-    return table
-
-
-def _next_poll(feed: Mapping[str, Any]) -> str:
-    return _in_utc(feed["next_poll_at"]) if "next_poll_at" in feed else "now"
-
-
-def _in_utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:

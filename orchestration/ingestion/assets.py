@@ -61,9 +61,11 @@ def supplier_news_sensor(
     settings = IngestSettings.load()
     with postgres.connect("supplier_news_sensor") as connection, pubsub.open() as broker:
         try:
-            landed = land_from(
-                broker, connection, settings.tick_seconds, settings.max_document_bytes
-            )
+            landed = Counter[str]()
+            if settings.pulled_by == "sensor":
+                landed = land_from(
+                    broker, connection, settings.tick_seconds, settings.max_document_bytes
+                )
             trouble = None
         except BrokerError as error:
             context.log.error(str(error))

@@ -7,11 +7,11 @@ anew, and makes an item claimable with all its attempts before it. Nothing is de
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from orchestration.errors import BrokerError, UsageError
 from orchestration.resources.broker import Broker
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 
 _ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
 _CHUNK = 200
@@ -35,6 +35,19 @@ class Filter:
         return self == Filter()
 
 
+_WANTED: LiteralString = """
+select * from risk.dead_letters
+where
+    (%(state)s::text is null or state = %(state)s)
+    and (%(ids)s::text[] is null or dead_letter_id = any(%(ids)s))
+    and (%(reason)s::text is null or reason = %(reason)s)
+    and (%(supplier)s::text is null or supplier_id = %(supplier)s)
+    and (%(batch)s::text is null or batch_id = %(batch)s)
+    and (%(since)s::timestamptz is null or dead_since >= %(since)s)
+    and (%(before)s::timestamptz is null or dead_since < %(before)s)
+"""
+
+
 def find(
     connection: Connection, wanted: Filter, limit: int | None = None, state: str | None = "open"
 ) -> Sequence[Mapping[str, Any]]:
@@ -44,32 +57,17 @@ def find(
     """
     _check_ids(wanted.ids)
     rows = connection.execute(
-        """
-        select * from risk.dead_letters
-        where
-            (%(state)s::text is null or state = %(state)s)
-            and (%(ids)s::text[] is null or dead_letter_id = any(%(ids)s))
-            and (%(reason)s::text is null or reason = %(reason)s)
-            and (%(supplier)s::text is null or supplier_id = %(supplier)s)
-            and (%(batch)s::text is null or batch_id = %(batch)s)
-            and (%(since)s::timestamptz is null or dead_since >= %(since)s)
-            and (%(before)s::timestamptz is null or dead_since < %(before)s)
-        order by dead_since desc, dead_letter_id
-        limit %(limit)s
-        """,
-        {
-            "state": state,
-            "ids": list(wanted.ids) or None,
-            "reason": wanted.reason,
-            "supplier": wanted.supplier,
-            "batch": wanted.batch,
-            "since": wanted.since,
-            "before": wanted.before,
-            "limit": limit,
-        },
+        f"{_WANTED} order by dead_since desc, dead_letter_id limit %(limit)s",
+        {**_parameters(wanted, state), "limit": limit},
     ).fetchall()
     _check_found(wanted.ids, {row["dead_letter_id"] for row in rows}, limit)
     return rows
+
+
+def count(connection: Connection, wanted: Filter) -> int:
+    """How many open ones there are."""
+    query: LiteralString = f"select count(*) as found from ({_WANTED}) as wanted"
+    return int(one(connection, query, _parameters(wanted, "open"))["found"])
 
 
 def payload(connection: Connection, dead_letter_id: str) -> tuple[bytes, Mapping[str, str]]:
@@ -160,6 +158,10 @@ def _as_published(attributes: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in attributes.items() if not name.startswith(_ADDED_BY_PUBSUB)
     }
+
+
+def _parameters(wanted: Filter, state: str | None) -> dict[str, Any]:
+    return {**vars(wanted), "ids": list(wanted.ids) or None, "state": state}
 
 
 def _check_ids(ids: Sequence[str]) -> None:

@@ -118,7 +118,7 @@ class Worker:
         """Land and acknowledge; a database that is away is waited for while the leases last."""
         for attempt in Retrying(
             retry=retry_if_exception_type(psycopg.OperationalError),
-            wait=wait_exponential_jitter(initial=0.5, max=15),
+            wait=wait_exponential_jitter(multiplier=0.5, max=15),
             stop=stop_after_delay(_PATIENCE_SECONDS) | stop_when_event_set(self._stop),
             sleep=sleep_using_event(self._stop),
             before_sleep=self._report_absence,

@@ -1,6 +1,6 @@
 """The door to PostgreSQL: one connection of one role. SQL belongs to the rooms that use it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, TypeAlias
 
@@ -34,7 +34,11 @@ def connect(settings: PostgresSettings, application: str) -> Iterator[Connection
         yield connection
 
 
-def one(connection: Connection, query: LiteralString, parameters: Sequence[Any] = ()) -> DictRow:
+def one(
+    connection: Connection,
+    query: LiteralString,
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
+) -> DictRow:
     """The row of a query that has exactly one by its nature, such as a count."""
     row = connection.execute(query, parameters).fetchone()
     if row is None:

@@ -1,0 +1,61 @@
+"""`supplier-risk ...`: thin over the functions that the jobs call.
+
+Exit code 2 means wrong use, 1 failure.
+"""
+
+import psycopg
+import typer
+
+from orchestration.cli import documents
+from orchestration.cli.database import database, master
+from orchestration.cli.dead_letters import dead_letters
+from orchestration.cli.feeds import feeds
+from orchestration.cli.ingest import ingest
+from orchestration.cli.pubsub import pubsub
+from orchestration.errors import SupplierRiskError
+from orchestration.terminal import err
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Supplier risk from the news.",
+)
+for command in (documents.publish, documents.status, documents.call, ingest):
+    app.command()(command)
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(master, name="suppliers")
+app.add_typer(feeds, name="feeds")
+app.add_typer(pubsub, name="pubsub")
+app.add_typer(database, name="db")
+
+
+def _add_local_commands() -> None:
+    """The embedded stack is an extra: without it the other commands work all the same."""
+    try:
+        from orchestration.local.commands import demo, local
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("orchestration"):
+            raise
+        return
+    app.add_typer(local, name="local")
+    app.command()(demo)
+
+
+def main() -> None:
+    """Entry point: errors as a sentence, and their exit code."""
+    try:
+        app()
+    except SupplierRiskError as error:
+        err.print(f"Error: {error}", style="red", markup=False)
+        raise SystemExit(error.exit_code) from None
+    except psycopg.OperationalError as error:
+        err.print(
+            f"Error: PostgreSQL cannot be reached: {error}Is it up? `supplier-risk local status`",
+            style="red",
+            markup=False,
+        )
+        raise SystemExit(1) from None
+
+
+_add_local_commands()

@@ -1,0 +1,76 @@
+"""`ingest`: the streaming worker, one process or several, until it is told to stop."""
+
+import multiprocessing
+import signal
+import sys
+import threading
+from multiprocessing.context import SpawnProcess
+from typing import Annotated
+
+import psycopg
+import typer
+
+from orchestration.errors import SupplierRiskError
+from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
+from orchestration.terminal import err
+
+_LOOK_UP_SECONDS = 1.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def ingest(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes on this machine.")] = 1,
+) -> None:
+    """Land messages as they stream in, for a busy topic; SIGTERM or Ctrl-C lands what is held.
+
+    Set INGEST_PULLED_BY=worker, so that the sensor only requests runs.
+    """
+    stop = threading.Event()
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    if workers == 1:
+        _run(stop)
+        return
+    processes = [_start(number + 1) for number in range(workers)]
+    while not stop.wait(_LOOK_UP_SECONDS) and all(process.is_alive() for process in processes):
+        pass
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+    if failed := [process.name for process in processes if process.exitcode != 0]:
+        raise SupplierRiskError(
+            f"{', '.join(failed)} failed, see above; the others were stopped. What they held comes "
+            "again: start `supplier-risk ingest` anew."
+        )
+
+
+def _start(number: int) -> SpawnProcess:
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_run_in_process, name=f"worker {number}")
+    process.start()
+    return process
+
+
+def _run_in_process() -> None:
+    stop = threading.Event()
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        _run(stop)
+    except (SupplierRiskError, psycopg.OperationalError) as error:
+        _report(f"Error: {error}")
+        sys.exit(1)
+
+
+def _run(stop: threading.Event) -> None:
+    from orchestration.ingestion.worker import Worker
+    from orchestration.resources.pubsub import GooglePubsub
+
+    with GooglePubsub(PubsubSettings.load()) as broker:
+        Worker(broker, PostgresSettings.load(), IngestSettings.load(), stop, _report).run()
+
+
+def _report(line: str) -> None:
+    name = multiprocessing.current_process().name
+    err.print(f"{name}: {line}" if name != "MainProcess" else line, markup=False, highlight=False)

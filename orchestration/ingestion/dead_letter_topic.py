@@ -27,16 +27,17 @@ _DELIVERIES = "CloudPubSubDeadLetterSourceDeliveryCount"
 def publish_dead(connection: Connection, broker: Broker) -> int:
     """Publish each document whose work is dead and that was not published since; returns how many.
 
-    Marked after the broker confirmed: a crash in between publishes one twice, with the same
+    Recorded after the broker confirmed: a crash in between publishes some twice, with the same
     `dead_letter_id`. Raises BrokerError.
     """
     published = 0
     while rows := connection.execute(_UNPUBLISHED, [_CHUNK]).fetchall():
-        _confirm([broker.publish(_document(row).to_json(), _attributes(row)) for row in rows])
+        sent = [broker.publish(_document(row).to_json(), _attributes(row)) for row in rows]
         connection.execute(
-            "update risk.work_items set dead_lettered_at = now()"
-            " where item_id = any(%s) and state = 'dead'",
-            [[row["item_id"] for row in rows]],
+            "insert into risk.dead_letter_messages (topic, message_id, item_id)"
+            " select %s, * from unnest(%s::text[], %s::bigint[])"
+            " on conflict (topic, message_id) do nothing",
+            [broker.topic, _confirmed(sent), [row["item_id"] for row in rows]],
         )
         published += len(rows)
     return published
@@ -58,7 +59,11 @@ left join risk.mentions on items.subject_type = 'mention' and items.subject_id =
 inner join ingest.documents
     on coalesce(mentions.document_id, items.subject_id) = documents.document_id
 where
-    items.state = 'dead' and items.dead_lettered_at is null and items.subject_type <> 'pair'
+    items.state = 'dead' and items.subject_type <> 'pair'
+    and not exists (
+        select from risk.dead_letter_messages as sent
+        where sent.item_id = items.item_id and sent.published_at >= items.finished_at
+    )
 order by items.item_id
 limit %s
 """
@@ -80,10 +85,9 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _confirm(sent: Sequence["Future[str]"]) -> None:
+def _confirmed(sent: Sequence["Future[str]"]) -> list[str]:
     try:
-        for future in sent:
-            future.result(timeout=_RESULT_SECONDS)
+        return [future.result(timeout=_RESULT_SECONDS) for future in sent]
     except Exception as error:
         raise BrokerError(
             f"Pub/Sub did not take a dead document: {error!r}. It is published again later; does "

@@ -116,7 +116,7 @@ def _reopen_items(connection: Connection, item_ids: Sequence[int]) -> int:
         update risk.work_items
         set
             state = 'pending', outcome = null, attempts = 0, available_at = now(),
-            finished_at = null, dead_lettered_at = null
+            finished_at = null
         where item_id = any(%s) and state = 'dead' and outcome is distinct from 'dropped'
         """,
         [list(item_ids)],

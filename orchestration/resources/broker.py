@@ -34,6 +34,10 @@ class Broker(Protocol):
     def subscription(self) -> str:
         """The full name of the subscription: with the message id, the key of a message."""
 
+    @property
+    def topic(self) -> str:
+        """The full name of the topic that `publish` sends to."""
+
     def pull(self, max_messages: int, timeout: float) -> list[Message]:
         """At most so many messages, waiting at most `timeout` seconds; none may be none yet."""
 

@@ -31,7 +31,6 @@ FORWARDED = {
 @pytest.fixture
 def dead_topic(broker: GooglePubsub) -> Iterator[GooglePubsub]:
     with GooglePubsub(PubsubSettings.load().of_dead_letters()) as dead:
-        dead.create_topic_and_subscription()
         yield dead
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration.errors import BrokerError
+from orchestration.ingestion.dead_letter_topic import publish_dead
 from orchestration.local import emulator
 from orchestration.local.draining import drain, open_published
 from orchestration.resources.postgres import Connection, one
 from orchestration.resources.pubsub import GooglePubsub
-from orchestration.settings import LocalSettings
-from tests.conftest import Services
+from orchestration.settings import LocalSettings, PubsubSettings
+from tests.conftest import Analyst, Services
+from tests.scoring.scenario import RECALL, land_texts, run
 
 LIMIT = 1_000_000
 
@@ -80,6 +82,21 @@ def test_what_does_not_come_in_time_is_said_to_be_lost(
         said = drain(own_broker, connection, published, LIMIT, seconds=1.0)
     assert f"not drained: {3 - len(leased)} messages landed" in said
     assert f"at most {len(leased)} are lost" in said
+
+
+def test_the_dead_letters_that_the_pipeline_published_are_not_missed(
+    host: str, own_broker: GooglePubsub, connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, RECALL)
+    analyst.fail_with({"kind": "refusal", "times": 1})
+    run(connection, analyst.settings)
+    settings = PubsubSettings(
+        project_id=own_broker.topic.split("/")[1], emulator_host=host
+    ).of_dead_letters()
+    with GooglePubsub(settings) as dead_topic:
+        assert publish_dead(connection, dead_topic) == 1
+    with open_published(host) as published:
+        assert "drained: 0 messages" in drain(own_broker, connection, published, LIMIT, seconds=5)
 
 
 def test_an_emulator_that_is_gone_is_said_at_once() -> None:

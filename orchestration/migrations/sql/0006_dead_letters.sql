@@ -13,12 +13,17 @@ grant insert on ingest.payloads to pipeline;
 -- Whether bytes came before, under whatever message id.
 create index messages_by_data on ingest.messages using hash (data_sha256);
 
--- When a dead item was published to the dead-letter topic; null while that is still to be done.
-alter table risk.work_items add column dead_lettered_at timestamptz;
-grant update (dead_lettered_at) on risk.work_items to pipeline;
-create index work_items_to_dead_letter
-on risk.work_items (item_id)
-where state = 'dead' and dead_lettered_at is null and subject_type <> 'pair';
+-- Dead documents that were published to the dead-letter topic; again when they died again.
+create table risk.dead_letter_messages (
+    topic text not null,
+    message_id text not null,
+    item_id bigint not null references risk.work_items,
+    published_at timestamptz not null default now(),
+    primary key (topic, message_id)
+);
+create index dead_letter_messages_by_item on risk.dead_letter_messages (item_id);
+grant insert on risk.dead_letter_messages to pipeline;
+create index work_items_dead on risk.work_items (item_id) where state = 'dead';
 
 -- A tick and a claim look at what is due, however much waits for later.
 create index work_items_due

@@ -10,7 +10,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-slow lint bench clean lock
+.PHONY: help install demo up down test test-slow lint bench bench-ingest clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ lint: $(DEV_STAMP) ## Style, types, import direction, SQL
 
 bench: $(DEV_STAMP) ## Measure against a bare peer, in one run; tables and benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+bench-ingest: $(DEV_STAMP) ## Measure landing from the emulator beside a bare pull-and-ack loop
+	$(BIN)/python -m benchmarks ingest pending memory
 
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock

@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import code_location, engine, landing, matching, memory
+from benchmarks import code_location, engine, ingest, landing, matching, memory, pending
 from benchmarks.measuring import Figure
 from benchmarks.parts import Parts, open_parts
 
 _BENCHMARKS: dict[str, Callable[[Parts], list[Figure]]] = {
     "landing": landing.run,
+    "ingest": ingest.run,
+    "pending": pending.run,
     "engine": engine.run,
     "matching": matching.run,
     "code-location": code_location.run,

@@ -6,7 +6,8 @@ batch does not touch, such as the copy that will take its place. Unique indexes 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from orchestration.crash_points import reach
 from orchestration.ingestion import landing_tables as tables
@@ -66,21 +67,9 @@ def land_from(
 def consume(
     broker: Broker, seconds: float, land_batch: Callable[[Sequence[Message]], Counter[str]]
 ) -> Counter[str]:
-    """Pull, land and acknowledge until two pulls in a row are empty or the time is used up.
-
-    One empty pull says little: Pub/Sub may return none while there are some. A pull asks for few
-    messages first, then for more as long as they are small: what is in memory stays bounded.
-    """
+    """Pull, land and acknowledge until two pulls in a row are empty or the time is used up."""
     counts: Counter[str] = Counter()
-    deadline = time.monotonic() + seconds
-    empty_pulls, size = 0, FIRST_PULL_MESSAGES
-    while empty_pulls < 2 and (left := deadline - time.monotonic()) > 0:
-        batch = broker.pull(size, timeout=min(PULL_SECONDS, left))
-        if not batch:
-            empty_pulls += 1
-            continue
-        empty_pulls = 0
-        size = next_size(batch)
+    for batch in pulls(broker, seconds):
         reach("after_pull")
         for part in at_risk_apart(batch):
             counts += land_batch(part)
@@ -89,11 +78,39 @@ def consume(
     return counts
 
 
-def next_size(batch: Sequence[Message]) -> int:
-    """How many messages like these may be pulled at once: at most twice as many, and no more than
-    fit in MAX_BATCH_BYTES."""
-    mean = max(1, sum(len(message.data) for message in batch) // len(batch))
-    return max(1, min(2 * len(batch), MAX_BATCH_BYTES // mean, MAX_PULL_MESSAGES))
+def pulls(broker: Broker, seconds: float) -> Iterator[Sequence[Message]]:
+    """Batch after batch; the next one is pulled while the last one lands.
+
+    One empty pull says little: Pub/Sub may return none while there are some. A pull asks for few
+    messages first, then for more as long as they are small: what is in memory stays bounded.
+    """
+    deadline = time.monotonic() + seconds
+    empty_pulls, size = 0, FIRST_PULL_MESSAGES
+    with ThreadPoolExecutor(1) as puller:
+
+        def pull() -> "Future[list[Message]]":
+            left = max(0.01, deadline - time.monotonic())
+            return puller.submit(broker.pull, size, timeout=min(PULL_SECONDS, left))
+
+        pulled = pull()
+        while True:
+            batch = pulled.result()
+            empty_pulls = 0 if batch else empty_pulls + 1
+            size = next_size(size, batch)
+            is_last = empty_pulls == 2 or time.monotonic() > deadline
+            if not is_last:
+                pulled = pull()
+            if batch:
+                yield batch
+            if is_last:
+                return
+
+
+def next_size(size: int, batch: Sequence[Message]) -> int:
+    """How many messages to ask for after a pull of `size`: at most twice as many, and no more like
+    these than fit in MAX_BATCH_BYTES."""
+    mean = sum(len(message.data) for message in batch) // max(1, len(batch))
+    return max(1, min(2 * size, MAX_BATCH_BYTES // max(1, mean), MAX_PULL_MESSAGES))
 
 
 def at_risk_apart(batch: Sequence[Message]) -> list[Sequence[Message]]:

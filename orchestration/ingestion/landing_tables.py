@@ -4,11 +4,36 @@ Everything here runs inside the transaction of `landing.land`; nothing here deci
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString
+
+from psycopg.rows import DictRow
 
 from orchestration.ingestion.message import Document, batch_id_of
 from orchestration.ingestion.placing import Delivery, Known, KnownDocument, Plan, Refusal
 from orchestration.resources.postgres import Connection
+
+# Queries over a batch are planned anew each time (prepare=False): a plan that was kept from when
+# the tables were small reads all of them once they are large.
+_KNOWN: LiteralString = """
+    documents.document_id, documents.source, documents.external_id, documents.version,
+    documents.content_sha256, documents.superseded_by is not null as is_superseded,
+    documents.duplicate_of,
+    (
+        select min(messages.sequence) from ingest.messages
+        where messages.document_id = documents.document_id
+    ) as sequence
+"""
+
+_DOCUMENT_COLUMNS: LiteralString = (
+    "document_id, source, external_id, version, title, body, publisher, url, language,"
+    " published_at, original_published_at, content_sha256, supplier_hints, duplicate_of,"
+    " superseded_by"
+)
+_MESSAGE_COLUMNS: LiteralString = (
+    "subscription, message_id, landed_as, document_id, data_sha256, batch_id, ordering_key,"
+    " publish_time"
+)
 
 
 def load_known(connection: Connection, subscription: str, batch: Sequence[Delivery]) -> Known:
@@ -17,104 +42,99 @@ def load_known(connection: Connection, subscription: str, batch: Sequence[Delive
         "select message_id, data_sha256 from ingest.messages"
         " where subscription = %s and message_id = any(%s)",
         [subscription, [delivery.message.message_id for delivery in batch]],
+        prepare=False,
     )
     read = [d.content for d in batch if isinstance(d.content, Document)]
-    documents = connection.execute(
-        """
+    documents = {row["document_id"]: row for row in _load_touched(connection, read)}
+    contents = {document.content_sha256 for document in read}
+    contents |= {row["content_sha256"] for row in documents.values()}
+    documents |= {row["document_id"]: row for row in _load_originals(connection, list(contents))}
+    oldest_first = sorted(documents.values(), key=lambda row: row.pop("sequence"))
+    return Known(
+        messages={row["message_id"]: row["data_sha256"] for row in messages},
+        documents=[KnownDocument(**row) for row in oldest_first],
+    )
+
+
+def _load_touched(connection: Connection, read: Sequence[Document]) -> list[DictRow]:
+    """Other versions of these documents, and the copies of those: each of them goes to the original
+    of its own text when the batch supersedes what it points to."""
+    return connection.execute(
+        f"""
         with same_document as (
             select documents.document_id
             from unnest(%s::text[], %s::text[]) as wanted (source, external_id)
             inner join ingest.documents using (source, external_id)
         ),
 
-        -- each goes to the original of its own text when the batch supersedes what it points to
-        copy as (
-            select documents.document_id, documents.content_sha256
+        touched as (
+            select document_id from same_document
+            union
+            select documents.document_id
             from same_document
             inner join ingest.documents on same_document.document_id = documents.duplicate_of
             where documents.superseded_by is null
-        ),
-
-        original as (
-            select document_id from ingest.documents
-            where
-                duplicate_of is null and superseded_by is null
-                and content_sha256 in (
-                    select unnest(%s::bytea[]) union select content_sha256 from copy
-                )
         )
 
-        select
-            document_id, source, external_id, version, content_sha256,
-            superseded_by is not null as is_superseded, duplicate_of
-        from ingest.documents
-        where
-            document_id in (
-                table same_document union table original union select document_id from copy
-            )
-        order by (
-            select min(messages.sequence) from ingest.messages
-            where messages.document_id = documents.document_id
-        )
+        select {_KNOWN} from touched inner join ingest.documents using (document_id)
         """,
-        [
-            [document.source for document in read],
-            [document.identity for document in read],
-            [document.content_sha256 for document in read],
-        ],
-    )
-    return Known(
-        messages={row["message_id"]: row["data_sha256"] for row in messages},
-        documents=[KnownDocument(**row) for row in documents],
-    )
+        [[document.source for document in read], [document.identity for document in read]],
+        prepare=False,
+    ).fetchall()
+
+
+def _load_originals(connection: Connection, contents: Sequence[bytes]) -> list[DictRow]:
+    return connection.execute(
+        f"select {_KNOWN} from ingest.documents"
+        " where content_sha256 = any(%s) and duplicate_of is null and superseded_by is null",
+        [list(contents)],
+        prepare=False,
+    ).fetchall()
 
 
 def write_documents(connection: Connection, result: Plan) -> None:
     """New documents, and the marks on those that they touch."""
-    connection.execute(
-        """
-        update ingest.documents set superseded_by = newer.document_id
-        from unnest(%s::uuid[], %s::uuid[]) as newer (older_id, document_id)
-        where documents.document_id = newer.older_id
-        """,
-        [list(result.superseded), list(result.superseded.values())],
-    )
-    connection.execute(
-        """
-        update ingest.documents set duplicate_of = moved.original_id
-        from unnest(%s::uuid[], %s::uuid[]) as moved (copy_id, original_id)
-        where documents.document_id = moved.copy_id
-        """,
-        [list(result.moved_copies), list(result.moved_copies.values())],
-    )
+    if result.superseded:
+        connection.execute(
+            """
+            update ingest.documents set superseded_by = newer.document_id
+            from unnest(%s::uuid[], %s::uuid[]) as newer (older_id, document_id)
+            where documents.document_id = newer.older_id
+            """,
+            [list(result.superseded), list(result.superseded.values())],
+            prepare=False,
+        )
+    if result.moved_copies:
+        connection.execute(
+            """
+            update ingest.documents set duplicate_of = moved.original_id
+            from unnest(%s::uuid[], %s::uuid[]) as moved (copy_id, original_id)
+            where documents.document_id = moved.copy_id
+            """,
+            [list(result.moved_copies), list(result.moved_copies.values())],
+            prepare=False,
+        )
     rows = [
-        {
-            **new.document.model_dump(exclude={"supplier_hints", "external_id"}),
-            "document_id": new.document_id,
-            "external_id": new.document.identity,
-            "publisher": new.document.publisher or new.document.source,
-            "content_sha256": new.document.content_sha256,
-            "supplier_hints": json.dumps([h.model_dump() for h in new.document.supplier_hints]),
-            "duplicate_of": new.duplicate_of,
-            "superseded_by": new.superseded_by,
-        }
+        (
+            new.document_id,
+            new.document.source,
+            new.document.identity,
+            new.document.version,
+            new.document.title,
+            new.document.text,
+            new.document.publisher or new.document.source,
+            new.document.url,
+            new.document.language,
+            new.document.published_at,
+            new.document.original_published_at,
+            new.document.content_sha256,
+            json.dumps([hint.model_dump() for hint in new.document.supplier_hints]),
+            new.duplicate_of,
+            new.superseded_by,
+        )
         for new in result.documents.values()
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into ingest.documents (
-                document_id, source, external_id, version, title, body, publisher, url, language,
-                published_at, original_published_at, content_sha256, supplier_hints,
-                duplicate_of, superseded_by
-            ) values (
-                %(document_id)s, %(source)s, %(external_id)s, %(version)s, %(title)s, %(text)s,
-                %(publisher)s, %(url)s, %(language)s, %(published_at)s, %(original_published_at)s,
-                %(content_sha256)s, %(supplier_hints)s, %(duplicate_of)s, %(superseded_by)s
-            )
-            """,
-            rows,
-        )
+    _copy(connection, "ingest.documents", _DOCUMENT_COLUMNS, rows)
 
 
 def write_messages(connection: Connection, subscription: str, result: Plan) -> None:
@@ -132,21 +152,28 @@ def write_messages(connection: Connection, subscription: str, result: Plan) -> N
         )
         for new in result.messages
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into ingest.messages (
-                subscription, message_id, landed_as, document_id, data_sha256, batch_id,
-                ordering_key, publish_time
-            ) values (%s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            rows,
+    _copy(connection, "ingest.messages", _MESSAGE_COLUMNS, rows)
+    if result.redelivered:
+        connection.execute(
+            "update ingest.messages set delivery_count = delivery_count + 1"
+            " where subscription = %s and message_id = any(%s)",
+            [subscription, result.redelivered],
+            prepare=False,
         )
-    connection.execute(
-        "update ingest.messages set delivery_count = delivery_count + 1"
-        " where subscription = %s and message_id = any(%s)",
-        [subscription, result.redelivered],
-    )
+
+
+def _copy(
+    connection: Connection,
+    table: LiteralString,
+    columns: LiteralString,
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy {table} ({columns}) from stdin") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
 
 
 def write_refusals(connection: Connection, subscription: str, refusals: Sequence[Refusal]) -> None:

@@ -1,12 +1,22 @@
 """Landing on a real PostgreSQL, from Google's emulator: commit, then ack; nothing lost or twice."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orchestration.ingestion.landing import land, land_from
+from orchestration.ingestion.landing import (
+    MAX_BATCH_BYTES,
+    MAX_PULL_MESSAGES,
+    at_risk_apart,
+    land,
+    land_from,
+    next_size,
+)
 from orchestration.ingestion.message import Document
 from orchestration.resources.broker import Message
 from orchestration.resources.postgres import Connection, connect, one
@@ -220,12 +230,13 @@ def test_a_batch_that_cannot_be_written_comes_again_and_is_lost_nowhere(
     real = broker.pull
 
     def pull_and_lose_the_connection(max_messages: int, timeout: float) -> list[Message]:
-        pulled[:] = real(max_messages, timeout)
+        batch = real(max_messages, timeout)
+        pulled.extend(batch)
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where application_name = 'doomed' and datname = current_database()"
         )
-        return pulled
+        return batch
 
     def land_on_a_doomed_connection() -> None:
         with monkeypatch.context() as patch, connect(database, "doomed") as doomed:
@@ -280,6 +291,27 @@ def test_a_flood_of_one_poison_message_is_kept_once_and_told_each_time(
     assert count(connection, "ingest.payloads") == 1
     assert states(connection)["good"] == "pending"
     assert violations(connection) == {}
+
+
+def test_who_was_delivered_too_often_is_landed_alone_and_keeps_its_place_in_its_key() -> None:
+    def tried(message_id: str, deliveries: int, ordering_key: str = "") -> Message:
+        return replace(message(b"", message_id), deliveries=deliveries, ordering_key=ordering_key)
+
+    batch = [tried("a", 1), tried("k1", 1, "k"), tried("b", 3), tried("k2", 4, "k"), tried("c", 0)]
+    parts = [[m.message_id for m in part] for part in at_risk_apart(batch)]
+    assert parts == [["a", "c"], ["k1"], ["b"], ["k2"]]
+    assert [len(part) for part in at_risk_apart(batch[:1])] == [1]
+    assert at_risk_apart([]) == []
+
+
+@given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=50), st.integers(1, 1_000))
+def test_a_pull_asks_for_no_more_than_fits_in_memory_and_grows_by_no_more_than_twice(
+    sizes: list[int], asked: int
+) -> None:
+    mean = sum(sizes) // len(sizes)
+    size = next_size(asked, [message(bytes(mean), "x")])
+    assert 1 <= size <= min(2 * asked, MAX_PULL_MESSAGES)
+    assert size == 1 or size * mean <= MAX_BATCH_BYTES
 
 
 def test_one_empty_pull_does_not_end_a_tick_and_two_in_a_row_do(

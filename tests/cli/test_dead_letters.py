@@ -182,7 +182,7 @@ def test_redrive_of_all_takes_every_open_one(connection: Connection, broker: Goo
         (["redrive", "item-99"], "No open dead letter has the id item-99"),
         (["redrive", "item-\x1b[31m"], "no id of a dead letter"),
         (["drop", "message-99", "--yes"], "No open dead letter has the id message-99"),
-        (["list", "--since", "yesterday"], "yesterday"),
+        (["list", "--since", "yesterday"], "--since"),
         (["list", "--limit", "0"], "--limit"),
     ],
 )

@@ -8,9 +8,10 @@ RUN := $(BIN)/supplier-risk
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
+SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-slow lint bench bench-ingest clean lock
+.PHONY: help install demo up down test test-slow soak lint bench bench-ingest clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +32,9 @@ test: $(DEV_STAMP) ## Fast unit tests and integration tests against the real par
 
 test-slow: $(DEV_STAMP) ## The slower kinds: crashes, a browser
 	$(BIN)/pytest -m slow
+
+soak: $(DEV_STAMP) ## Everything killed, cut and spoiled at random for five minutes: nothing may be lost
+	$(BIN)/pytest tests/soak -m slow -s --soak-seconds $(SOAK_SECONDS)
 
 lint: $(DEV_STAMP) ## Style, types, import direction, SQL
 	$(BIN)/ruff format --check .

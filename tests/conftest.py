@@ -54,6 +54,12 @@ class Services:
         return process
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the soak lasts, and which one it is."""
+    parser.addoption("--soak-seconds", type=int, default=60)
+    parser.addoption("--soak-seed", type=int, default=None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """dagster-dbt needs the manifest; a parallel run prepares it once, before its workers start."""
     if not hasattr(config, "workerinput"):
@@ -99,17 +105,28 @@ def cluster(services: Services) -> postgres.Cluster:
     cluster.create_databases(PASSWORD, PASSWORD)
     with cluster.connect("postgres") as connection:
         postgres.create_database(connection, _TEMPLATE, owner="migrator")
-    upgrade(_settings(cluster, _TEMPLATE))
+    upgrade(postgres_settings(cluster, _TEMPLATE))
     return cluster
 
 
-def _settings(cluster: postgres.Cluster, database: str) -> PostgresSettings:
+def postgres_settings(cluster: postgres.Cluster, database: str) -> PostgresSettings:
     passwords = {
         f"{role}_password": PASSWORD
         for role in ("migrator", "pipeline", "transformer", "bi_reader")
     }
     values = {"host": "127.0.0.1", "port": cluster.port, "database": database, **passwords}
     return PostgresSettings.model_validate(values)
+
+
+def put_in_environment(
+    monkeypatch: pytest.MonkeyPatch, cluster: postgres.Cluster, database: str
+) -> None:
+    """For what reads settings, child processes included."""
+    monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")
+    monkeypatch.setenv("POSTGRES_PORT", str(cluster.port))
+    monkeypatch.setenv("POSTGRES_DATABASE", database)
+    for role in ("MIGRATOR", "PIPELINE", "TRANSFORMER", "BI_READER"):
+        monkeypatch.setenv(f"POSTGRES_{role}_PASSWORD", PASSWORD)
 
 
 @pytest.fixture
@@ -120,12 +137,8 @@ def database(
     name = f"test_{uuid.uuid4().hex}"
     with cluster.connect("postgres") as connection:
         connection.execute(f"create database {name} template {_TEMPLATE} owner migrator")
-    monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")
-    monkeypatch.setenv("POSTGRES_PORT", str(cluster.port))
-    monkeypatch.setenv("POSTGRES_DATABASE", name)
-    for role in ("MIGRATOR", "PIPELINE", "TRANSFORMER", "BI_READER"):
-        monkeypatch.setenv(f"POSTGRES_{role}_PASSWORD", PASSWORD)
-    yield _settings(cluster, name)
+    put_in_environment(monkeypatch, cluster, name)
+    yield postgres_settings(cluster, name)
     with cluster.connect("postgres") as connection:
         connection.execute(f"drop database {name} with (force)")
 

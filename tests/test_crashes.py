@@ -8,23 +8,21 @@ import time
 from typing import get_args
 
 import pytest
-from google.cloud import pubsub_v1
 
 from orchestration.crash_points import CrashPoint
 from orchestration.ingestion.message import Document
 from orchestration.ingestion.suppliers import load
-from orchestration.ingestion.work_items import LEASE_SECONDS
 from orchestration.resources.postgres import Connection, one
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.scoring.checks import violations
 from orchestration.settings import CRASH_POINT_VARIABLE, REPOSITORY
+from tests.after_a_crash import give_up_soon, let_leases_end
 from tests.conftest import Analyst
 from tests.one_pass import one_pass
 from tests.scoring.scenario import ACME, BANKRUPTCY, BETA, RECALL
 
 pytestmark = pytest.mark.slow
 
-_ACK_DEADLINE_SECONDS = 10
 _PATIENCE_SECONDS = 90.0
 NEWS = [
     Document(text=RECALL, external_id="a").to_json(),
@@ -43,16 +41,7 @@ PAIRS = {"acme@MX", "acme@CL", "beta@DE"}
 def published(broker: GooglePubsub, connection: Connection) -> set[str]:
     """The ids of the published messages, on a subscription that gives up on a reader soon."""
     load(connection, [ACME, BETA])
-    with pubsub_v1.SubscriberClient() as subscriber:
-        subscriber.update_subscription(
-            request={
-                "subscription": {
-                    "name": broker.subscription,
-                    "ack_deadline_seconds": _ACK_DEADLINE_SECONDS,
-                },
-                "update_mask": {"paths": ["ack_deadline_seconds"]},
-            }
-        )
+    give_up_soon(broker)
     return {broker.publish(data, {"batch_id": "crash"}).result(10) for data in NEWS}
 
 
@@ -67,18 +56,6 @@ def die_at(point: str) -> None:
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-def let_leases_end(connection: Connection) -> None:
-    """As if the time of a lease had passed since the crash."""
-    connection.execute(
-        "update risk.work_items set available_at = now(), lease_until = now()"
-        " where state = 'claimed'"
-    )
-    connection.execute(
-        "update risk.unreported_pairs set changed_at = changed_at - make_interval(secs => %s)",
-        [LEASE_SECONDS + 1],
-    )
 
 
 def run_until_quiet(connection: Connection, expected: set[str]) -> set[str]:

@@ -135,7 +135,7 @@ def _filter(
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    return moment and moment.replace(tzinfo=UTC)
+    return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _require_a_choice(wanted: "Filter", everything: bool) -> None:

@@ -38,7 +38,9 @@ def ingest(
         process.terminate()
     for process in processes:
         process.join()
-    if failed := [process.name for process in processes if process.exitcode != 0]:
+    # who is told to stop before it has begun holds nothing
+    well = {0, *(-number for number in _STOP_SIGNALS)} if stop.is_set() else {0}
+    if failed := [process.name for process in processes if process.exitcode not in well]:
         raise SupplierRiskError(
             f"{', '.join(failed)} failed, see above; the others were stopped. What they held comes "
             "again: start `supplier-risk ingest` anew."

@@ -60,16 +60,14 @@ def supplier_news_sensor(
     """Land what waits on the subscription, then see whether a run is wanted."""
     settings = IngestSettings.load()
     with postgres.connect("supplier_news_sensor") as connection, pubsub.open() as broker:
+        landed, trouble = Counter[str](), None
         try:
-            landed = Counter[str]()
             if settings.pulled_by == "sensor":
-                landed = land_from(
-                    broker, connection, settings.tick_seconds, settings.max_document_bytes
-                )
-            trouble = None
+                limit = settings.max_document_bytes
+                land_from(broker, connection, settings.tick_seconds, limit, landed)
         except BrokerError as error:
             context.log.error(str(error))
-            landed, trouble = Counter[str](), error
+            trouble = error
         is_pending = work_items.has_claimable(connection)
         is_wanted = is_pending or changed_pairs.are_left_behind(connection)
         obstacle: str | None = "nothing is pending"

@@ -4,7 +4,7 @@ While it is open no run is requested before the next trial; each failed trial do
 first run in which a call is answered closes it. A run that a person starts is not held back.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from orchestration.resources.postgres import Connection
 from orchestration.settings import LlmSettings
@@ -54,5 +54,5 @@ def obstacle(connection: Connection, llm: LlmSettings) -> str | None:
     ).fetchone()
     if row is None:
         return None
-    trial_at: datetime = row["trial_at"]
+    trial_at: datetime = row["trial_at"].astimezone(UTC)
     return f"no run before {trial_at:%H:%M:%S} UTC, as no call succeeds: {row['reason']}"

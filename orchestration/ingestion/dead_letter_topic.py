@@ -36,7 +36,8 @@ def publish_dead(connection: Connection, broker: Broker) -> int:
         connection.execute(
             "insert into risk.dead_letter_messages (topic, message_id, item_id)"
             " select %s, * from unnest(%s::text[], %s::bigint[])"
-            " on conflict (topic, message_id) do nothing",
+            " on conflict (topic, message_id) do update"
+            " set item_id = excluded.item_id, published_at = excluded.published_at",
             [broker.topic, _confirmed(sent), [row["item_id"] for row in rows]],
         )
         published += len(rows)
@@ -44,27 +45,24 @@ def publish_dead(connection: Connection, broker: Broker) -> int:
 
 
 def drain(broker: Broker, connection: Connection, seconds: float) -> Counter[str]:
-    """Take in what Pub/Sub forwarded; returns how many were `kept`, had `landed`, were `ours`."""
+    """Take in what Pub/Sub forwarded; returns how many were `kept`, had `landed`, came
+    again (`redelivered`), were `ours`."""
     return consume(broker, seconds, partial(_take_in, connection, broker.subscription))
 
 
 _UNPUBLISHED = """
 select
-    items.item_id, items.step, items.attempts,
-    coalesce(items.last_error_class, 'unknown') as reason,
-    coalesce(items.last_error, '') as last_error,
-    documents.*
-from risk.work_items as items
-left join risk.mentions on items.subject_type = 'mention' and items.subject_id = mentions.mention_id
-inner join ingest.documents
-    on coalesce(mentions.document_id, items.subject_id) = documents.document_id
+    letters.item_id, letters.dead_letter_id, letters.step, letters.attempts, letters.reason,
+    coalesce(letters.last_error, '') as last_error, letters.dead_since, documents.*
+from risk.dead_letters as letters
+inner join ingest.documents using (document_id)
 where
-    items.state = 'dead' and items.subject_type <> 'pair'
+    letters.state = 'open'
     and not exists (
         select from risk.dead_letter_messages as sent
-        where sent.item_id = items.item_id and sent.published_at >= items.finished_at
+        where sent.item_id = letters.item_id and sent.published_at >= letters.dead_since
     )
-order by items.item_id
+order by letters.item_id
 limit %s
 """
 
@@ -77,7 +75,7 @@ def _document(row: Mapping[str, Any]) -> Document:
 def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "origin": "pipeline",
-        "dead_letter_id": f"item-{row['item_id']}",
+        "dead_letter_id": row["dead_letter_id"],
         "step": row["step"],
         "reason": row["reason"],
         "last_error": row["last_error"].encode()[:_MAX_ATTRIBUTE_BYTES].decode(errors="ignore"),
@@ -107,9 +105,10 @@ def _take_in(
     )
     landed = {row["data_sha256"]: row["document_id"] for row in rows}
     counts = place(connection, subscription, [Forwarded(m, 0, landed) for m in theirs]).counts()
-    return Counter(
+    return +Counter(
         kept=counts["rejection"] + counts["conflict"],
-        landed=counts["duplicate"] + counts["redelivered"],
+        landed=counts["duplicate"],
+        redelivered=counts["redelivered"],
         ours=len(messages) - len(theirs),
     )
 

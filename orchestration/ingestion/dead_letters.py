@@ -60,7 +60,7 @@ def find(
         f"{_WANTED} order by dead_since desc, dead_letter_id limit %(limit)s",
         {**_parameters(wanted, state), "limit": limit},
     ).fetchall()
-    _check_found(wanted.ids, {row["dead_letter_id"] for row in rows}, limit)
+    _check_found(wanted.ids, {row["dead_letter_id"] for row in rows}, limit, state)
     return rows
 
 
@@ -174,11 +174,11 @@ def _check_ids(ids: Sequence[str]) -> None:
             )
 
 
-def _check_found(ids: Sequence[str], found: set[str], limit: int | None) -> None:
+def _check_found(ids: Sequence[str], found: set[str], limit: int | None, state: str | None) -> None:
     missing = [one for one in ids if one not in found]
     if missing and limit is None:
         raise UsageError(
-            f"No open dead letter has the id {', '.join(missing[:5])}; "
+            f"No {state + ' ' if state else ''}dead letter has the id {', '.join(missing[:5])}; "
             "`supplier-risk dead-letters list` shows those that are open."
         )
 

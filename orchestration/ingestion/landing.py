@@ -52,27 +52,35 @@ def take_turn(connection: Connection) -> None:
 
 
 def land_from(
-    broker: Broker, connection: Connection, seconds: float, max_document_bytes: int
+    broker: Broker,
+    connection: Connection,
+    seconds: float,
+    max_document_bytes: int,
+    counts: Counter[str] | None = None,
 ) -> Counter[str]:
     """Land what waits on the subscription; returns the messages by what became of them (see
-    `Plan.counts`).
+    `Plan.counts`), which are in `counts`, too, when it ends with an error.
     """
     return consume(
         broker,
         seconds,
         lambda batch: land(connection, broker.subscription, batch, max_document_bytes).counts(),
+        counts,
     )
 
 
 def consume(
-    broker: Broker, seconds: float, land_batch: Callable[[Sequence[Message]], Counter[str]]
+    broker: Broker,
+    seconds: float,
+    land_batch: Callable[[Sequence[Message]], Counter[str]],
+    counts: Counter[str] | None = None,
 ) -> Counter[str]:
     """Pull, land and acknowledge until two pulls in a row are empty or the time is used up."""
-    counts: Counter[str] = Counter()
+    counts = Counter() if counts is None else counts
     for batch in pulls(broker, seconds):
         reach("after_pull")
         for part in at_risk_apart(batch):
-            counts += land_batch(part)
+            counts.update(land_batch(part))
             broker.acknowledge([message.receipt for message in part])
             reach("after_ack")
     return counts

@@ -90,7 +90,7 @@ def reopen(
         )
 
         update risk.work_items
-        set state = 'pending', attempts = 0, available_at = now()
+        set state = 'pending', outcome = null, attempts = 0, available_at = now()
         from wanted
         where work_items.item_id = wanted.item_id
         """,

@@ -102,6 +102,8 @@ def risk_findings_and_briefs(
         _log_materializations(context, result, llm.settings())
         changed_pairs.strike(connection, result.changes)
     yield from _check_results(result)
+    if result.outage:
+        raise result.outage
     if result.failures:
         raise dg.Failure(
             f"{len(result.failures)} of {len(targets or [])} partitions were not finished: "
@@ -162,7 +164,7 @@ def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:
         or None,
         metadata={state: count for state, count in result.totals.items() if count is not None},
     )
-    open_states = {state: result.totals[state] for state in ("pending", "dead", "rejected")}
+    open_states = {"pending": result.totals["pending"], **result.open_letters}
     yield dg.AssetCheckResult(
         asset_key=FINDINGS,
         check_name="outstanding",

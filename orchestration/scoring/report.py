@@ -14,6 +14,7 @@ class PairReport:
     documents: int = 0
     failed: int = 0
     calls: int = 0
+    answered: int = 0
     from_cache: int = 0
     cost_usd: Decimal | None = Decimal(0)
     responses: list[int] = field(default_factory=list)
@@ -21,6 +22,7 @@ class PairReport:
     def count(self, answer: Answer) -> None:
         """Add one answer's calls and cost."""
         self.calls += answer.calls
+        self.answered += answer.calls > 0 and answer.response_id is not None
         self.from_cache += answer.calls == 0
         if answer.response_id is not None:
             self.responses.append(answer.response_id)

@@ -59,10 +59,12 @@ class ScoringResult:
 
     pairs: dict[str, PairSummary] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
+    outage: LlmError | None = None
     failures: dict[str, str] = field(default_factory=dict)
     violations: dict[str, list[str]] = field(default_factory=dict)
     totals: dict[str, Any] = field(default_factory=dict)
     outstanding: list[str] = field(default_factory=list)
+    open_letters: dict[str, int] = field(default_factory=dict)
     findings: int = 0
     unverified_quotes: int = 0
 
@@ -76,8 +78,8 @@ def score(
 ) -> ScoringResult:
     """Score what is pending; with `targets` (partition keys), what these pairs need and no more.
 
-    Raises EndpointRefuses when no call can succeed, EndpointUnavailable when the endpoint answers
-    nobody; claimed work is given back then, and the circuit opens.
+    When no call can succeed, or the endpoint answers nobody, claimed work is given back, the
+    circuit opens, and `outage` says why; what was finished before is reported all the same.
     """
     ledger.close_abandoned(connection)
     generation_id = open_stream(connection, llm.model)
@@ -91,12 +93,14 @@ def score(
         else:
             pairs = _observed(connection, targets, result)
             _score_pairs(run, report, pairs)
-            result.failures |= _unfinished(run, list(pairs))
     except LlmError as error:
         circuit.trip(connection, llm, str(error))
-        raise
-    if any(pair.calls for pair in report.pairs.values()):
-        circuit.close(connection, llm)
+        result.outage = error
+    else:
+        if any(pair.answered for pair in report.pairs.values()):
+            circuit.close(connection, llm)
+    if targets is not None:
+        result.failures |= _unfinished(run, list(pairs))
     changes = changed_pairs.unreported(connection)
     finished = changes if targets is None else [key for key in pairs if key not in result.failures]
     result.changes = {key: changes[key] for key in finished if key in changes}
@@ -104,6 +108,7 @@ def score(
     result.violations = checks.violations(connection)
     result.totals = status(connection)["totals"]
     result.outstanding = _outstanding(connection)
+    result.open_letters = _open_letters(connection)
     result.findings, result.unverified_quotes = _quotes(connection)
     return result
 
@@ -261,13 +266,12 @@ def _outstanding(connection: Connection) -> list[str]:
     rows = connection.execute(
         """
         select reason, count(*) as items from (
-            select 'dead: ' || coalesce(last_error_class, 'unknown') as reason
-            from risk.work_items where state = 'dead'
+            select
+                case when step = 'landing' then 'rejected: ' else 'dead: ' end || reason as reason
+            from risk.dead_letters where state = 'open'
             union all
             select 'pending after ' || last_error_class from risk.work_items
             where state in ('pending', 'claimed') and last_error_class is not null
-            union all
-            select 'rejected: ' || reason from ingest.rejections where state = 'open'
         ) as reasons
         group by reason
         order by items desc, reason
@@ -275,6 +279,18 @@ def _outstanding(connection: Connection) -> list[str]:
         """
     )
     return [f"{row['items']} {row['reason']}" for row in rows]
+
+
+def _open_letters(connection: Connection) -> dict[str, int]:
+    """Dead letters that nobody tried again or dropped."""
+    return dict(
+        one(
+            connection,
+            "select count(*) filter (where step <> 'landing') as dead,"
+            " count(*) filter (where step = 'landing') as rejected"
+            " from risk.dead_letters where state = 'open'",
+        )
+    )
 
 
 def _quotes(connection: Connection) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from orchestration.ingestion.dead_letter_topic import drain, publish_dead
 from orchestration.ingestion.dead_letters import Filter, drop, find, payload, redrive
 from orchestration.ingestion.landing import land, land_from
 from orchestration.ingestion.message import parse_document
+from orchestration.ingestion.suppliers import load
 from orchestration.resources.broker import Message
 from orchestration.resources.dagster import Postgres, Pubsub
 from orchestration.resources.postgres import Connection, one
@@ -20,7 +21,7 @@ from orchestration.scoring.checks import violations
 from orchestration.settings import PubsubSettings
 from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, document, message, states
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import ACME, BANKRUPTCY, BETA, RECALL, land_texts, run
 
 FORWARDED = {
     "CloudPubSubDeadLetterSourceSubscription": "supplier-news-ingest",
@@ -115,6 +116,61 @@ def test_what_is_dropped_is_kept_but_listed_and_tried_no_more(
     assert {row["state"] for row in find(connection, Filter(), state=None)} == {"dropped"}
     assert redrive(connection, broker, ids) == 0
     assert violations(connection) == {}
+
+
+def test_what_was_dropped_and_dies_again_is_listed_again(
+    connection: Connection, analyst: Analyst
+) -> None:
+    let_die(connection, analyst)
+    (item,) = find(connection, Filter())
+    drop(connection, [item["dead_letter_id"]])
+    analyst.fail_with({"kind": "refusal"})
+    run(connection, analyst.settings, targets=[f"{item['supplier_id']}@{item['country']}"])
+    assert [row["dead_letter_id"] for row in find(connection, Filter())] == [item["dead_letter_id"]]
+
+
+def test_work_that_a_newer_generation_did_is_no_dead_letter(
+    connection: Connection, analyst: Analyst
+) -> None:
+    let_die(connection, analyst)
+    (item,) = find(connection, Filter())
+    newer = analyst.settings.model_copy(update={"parameters": {"seed": 1}, "model": "other"})
+    result = run(connection, newer, targets=[f"{item['supplier_id']}@{item['country']}"])
+    assert result.failures == {}
+    assert list(find(connection, Filter())) == []
+
+
+def test_neither_what_was_dropped_nor_what_is_outdated_is_published(
+    connection: Connection, analyst: Analyst, dead_topic: GooglePubsub
+) -> None:
+    load(connection, [ACME, BETA])
+    batch = [message(document(RECALL, "a")), message(document(BANKRUPTCY, "b"))]
+    land(connection, SUBSCRIPTION, batch, LIMIT)
+    analyst.fail_with({"kind": "refusal"})
+    run(connection, analyst.settings)
+    analyst.recover()
+    first, second = find(connection, Filter())
+    drop(connection, [first["dead_letter_id"]])
+    name = "a" if second["supplier_id"] == "acme" else "b"
+    land(connection, SUBSCRIPTION, [message(document("Nothing.", name, version=2))], LIMIT)
+    assert publish_dead(connection, dead_topic) == 0
+
+
+def test_after_a_redrive_or_a_drop_nothing_is_outstanding(
+    connection: Connection, analyst: Analyst, broker: GooglePubsub
+) -> None:
+    let_die(connection, analyst)
+    land(connection, SUBSCRIPTION, [message(b"no json"), message(b"[]")], LIMIT)
+    result = run(connection, analyst.settings)
+    assert result.open_letters == {"dead": 1, "rejected": 2}
+    assert result.outstanding == [
+        *("1 dead: refusal", "1 rejected: not_an_object", "1 rejected: not_json"),
+    ]
+    refused, other, item = sorted(row["dead_letter_id"] for row in find(connection, Filter()))[::-1]
+    drop(connection, [refused])
+    redrive(connection, broker, [other, item])
+    result = run(connection, analyst.settings)
+    assert (result.open_letters, result.outstanding) == ({"dead": 0, "rejected": 0}, [])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def run(
         generation = open_stream(connection, llm.model)
         mentions.resolve_pending(connection, limits.max_item_attempts, generation)
     result = score(connection, llm, limits, run_id, targets)
+    if result.outage:
+        raise result.outage
     if not is_killed_before_events:
         changed_pairs.strike(connection, result.changes)
     return result

@@ -22,7 +22,7 @@ create table risk.dead_letter_messages (
     primary key (topic, message_id)
 );
 create index dead_letter_messages_by_item on risk.dead_letter_messages (item_id);
-grant insert on risk.dead_letter_messages to pipeline;
+grant insert, update on risk.dead_letter_messages to pipeline;
 create index work_items_dead on risk.work_items (item_id) where state = 'dead';
 
 -- A tick and a claim look at what is due, however much waits for later.
@@ -57,6 +57,7 @@ grant insert, update, delete on llm.open_circuits to pipeline;
 create view risk.dead_letters as
 select
     'message-' || rejections.rejection_id as dead_letter_id,
+    null::bigint as item_id,
     'landing' as step,
     rejections.reason,
     rejections.detail as last_error,
@@ -73,6 +74,7 @@ inner join ingest.messages using (subscription, message_id)
 union all
 select
     'item-' || items.item_id as dead_letter_id,
+    items.item_id,
     items.step,
     coalesce(items.last_error_class, 'unknown') as reason,
     items.last_error,
@@ -96,5 +98,14 @@ left join ingest.documents
     on coalesce(mentions.document_id, items.subject_id) = documents.document_id
 where
     items.state = 'dead'
-    -- of an outdated version nobody needs to be told
-    and documents.superseded_by is null and documents.duplicate_of is null;
+    -- of an outdated version nobody needs to be told, nor of what was done in a newer generation
+    and documents.superseded_by is null and documents.duplicate_of is null
+    and not exists (
+        select from risk.work_items as newer
+        where
+            newer.subject_type = items.subject_type
+            and newer.subject_id = items.subject_id
+            and newer.step = items.step
+            and newer.generation_id > items.generation_id
+            and newer.state = 'done' and newer.outcome <> 'moved'
+    );

@@ -24,9 +24,13 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
         self.refused: dict[str, Refusal] = {}
         self.calls = Counter[str]()
         self._channel = channel
+        self._streams: list[grpc.Call] = []
 
     def refuse(self, code: grpc.StatusCode, *methods: str, details: str = "refused") -> None:
+        """Also ends the streams that are open."""
         self.refused.update(dict.fromkeys(methods, (code, details)))
+        for stream in self._streams:
+            stream.cancel()
 
     def service(self, call: Any) -> Any:
         name = call.method.rpartition("/")[2]
@@ -51,11 +55,11 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
             self._meet(name, context)
             answers = self._channel.stream_stream(method)(requests)
             context.add_callback(answers.cancel)
+            self._streams.append(answers)
             try:
-                for answer in answers:
-                    self._meet(name, context)
-                    yield answer
+                yield from answers
             except grpc.RpcError as error:
+                self._meet(name, context)
                 context.abort(error.code(), error.details())
 
         return pass_on

@@ -41,7 +41,6 @@ _GRPC_OPTIONS = [
 _PARAMETERS = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
 _PASSING = if_exception_type(
     google_errors.Aborted,
-    google_errors.Cancelled,
     google_errors.DeadlineExceeded,
     google_errors.InternalServerError,
     google_errors.ResourceExhausted,

@@ -4,6 +4,7 @@ SupplierRiskError          1  something failed
 ├── UsageError             2  the command or its input is wrong
 │   └── SettingsError      2  a setting is missing or malformed
 ├── BrokerError            1  Pub/Sub could not be reached or refused
+│   └── BrokerAwayError    1  Pub/Sub could not be reached; it may be back soon
 ├── FeedError              1  none of the news feeds that were due could be read
 ├── LlmError               1  the LLM endpoint refused or missed every call
 └── StackError             1  a part of the local stack did not start
@@ -28,6 +29,10 @@ class SettingsError(UsageError):
 
 class BrokerError(SupplierRiskError):
     """Pub/Sub is unreachable, or the topic or subscription is missing or forbidden."""
+
+
+class BrokerAwayError(BrokerError):
+    """Pub/Sub is unreachable for now: the same call may succeed later."""
 
 
 class FeedError(SupplierRiskError):

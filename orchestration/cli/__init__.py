@@ -7,7 +7,7 @@ import psycopg
 import typer
 
 from orchestration.cli import documents
-from orchestration.cli.database import database, master
+from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
 from orchestration.cli.feeds import feeds
 from orchestration.cli.ingest import ingest
@@ -50,11 +50,7 @@ def main() -> None:
         err.print(f"Error: {error}", style="red", markup=False)
         raise SystemExit(error.exit_code) from None
     except psycopg.OperationalError as error:
-        err.print(
-            f"Error: PostgreSQL cannot be reached: {error}Is it up? `supplier-risk local status`",
-            style="red",
-            markup=False,
-        )
+        err.print(f"Error: {database_trouble(error)}", style="red", markup=False)
         raise SystemExit(1) from None
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from orchestration.settings import IngestSettings, PostgresSettings
@@ -35,3 +36,14 @@ def load_suppliers(
     with connect(PostgresSettings.load(), "supplier-risk suppliers") as connection:
         changed = suppliers.load(connection, wanted)
     out.print(f"{len(wanted):,} suppliers, {changed:,} changed")
+
+
+def database_trouble(error: psycopg.OperationalError) -> str:
+    """What a person is told of a database that is away, or went away."""
+    text = str(error).strip()
+    if text.startswith("PostgreSQL"):
+        return text
+    return (
+        f"PostgreSQL went away: {text}\nWhat to do: is it up (`supplier-risk local status`)? Then "
+        "run the same command again: what was committed stays, and is not done twice."
+    )

@@ -10,6 +10,7 @@ from typing import Annotated
 import psycopg
 import typer
 
+from orchestration.cli.database import database_trouble
 from orchestration.errors import SupplierRiskError
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
 from orchestration.terminal import err
@@ -31,6 +32,8 @@ def ingest(
     if workers == 1:
         _run(stop)
         return
+    for section in (PubsubSettings, PostgresSettings, IngestSettings):
+        section.load()  # a wrong setting is said once, and not by each process
     processes = [_start(number + 1) for number in range(workers)]
     while not stop.wait(_LOOK_UP_SECONDS) and all(process.is_alive() for process in processes):
         pass
@@ -60,8 +63,11 @@ def _run_in_process() -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         _run(stop)
-    except (SupplierRiskError, psycopg.OperationalError) as error:
+    except SupplierRiskError as error:
         _report(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except psycopg.OperationalError as error:
+        _report(f"Error: {database_trouble(error)}")
         sys.exit(1)
 
 

@@ -14,7 +14,7 @@ from orchestration.errors import BrokerError
 from orchestration.ingestion.landing import consume, place
 from orchestration.ingestion.message import Document, Rejected
 from orchestration.ingestion.placing import AlreadyLanded, Delivery
-from orchestration.resources.broker import Broker, Message
+from orchestration.resources.broker import Broker, Message, confirmed
 from orchestration.resources.postgres import Connection
 
 _CHUNK = 200
@@ -85,10 +85,10 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _confirmed(sent: Sequence["Future[str]"]) -> list[str]:
     try:
-        return [future.result(timeout=_RESULT_SECONDS) for future in sent]
-    except Exception as error:
+        return [confirmed(future, _RESULT_SECONDS) for future in sent]
+    except BrokerError as error:
         raise BrokerError(
-            f"Pub/Sub did not take a dead document: {error!r}. It is published again later; does "
+            f"Pub/Sub did not take a dead document: {error} It is published again later; does "
             "the dead-letter topic exist? `supplier-risk pubsub check`"
         ) from error
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from orchestration.errors import BrokerError, UsageError
-from orchestration.resources.broker import Broker
+from orchestration.resources.broker import Broker, confirmed
 from orchestration.resources.postgres import Connection, one
 
-_ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
+# Pub/Sub takes no attribute of these names from a publisher.
+_ADDED_BY_PUBSUB = ("CloudPubSubDeadLetter", "goog")
 _CHUNK = 200
 _RESULT_SECONDS = 60.0
 
@@ -141,10 +142,10 @@ def _publish_again(connection: Connection, broker: Broker, rejection_ids: Sequen
     ]
     try:
         for future in sent:
-            future.result(timeout=_RESULT_SECONDS)
-    except Exception as error:
+            confirmed(future, _RESULT_SECONDS)
+    except BrokerError as error:
         raise BrokerError(
-            f"Pub/Sub did not take a dead letter again: {error!r}. Nothing is lost: redrive the "
+            f"Pub/Sub did not take a dead letter again: {error} Nothing is lost: redrive the "
             "same ones again when the broker is up."
         ) from error
     connection.execute(

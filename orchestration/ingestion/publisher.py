@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from orchestration.errors import BrokerError, UsageError
 from orchestration.ingestion.message import Document, Rejected, check_attributes
 from orchestration.ingestion.reading import Record
-from orchestration.resources.broker import Broker
+from orchestration.resources.broker import Broker, confirmed
 
 MAX_ORDERING_KEY_BYTES = 1_024
 _IN_FLIGHT = 1_000
@@ -75,11 +75,11 @@ def publish(
 def _confirm(waiting: list["Future[str]"], result: Published) -> None:
     for future in waiting:
         try:
-            future.result(timeout=_RESULT_SECONDS)
-        except Exception as error:
+            confirmed(future, _RESULT_SECONDS)
+        except BrokerError as error:
             raise BrokerError(
                 f"Pub/Sub did not take the message after the {result.sent:,} confirmed ones of "
-                f"batch {result.batch_id}: {error!r}. Publishing the same files again is safe: "
+                f"batch {result.batch_id}: {error} Publishing the same files again is safe: "
                 "what arrived is recognised by its content."
             ) from error
         result.sent += 1

@@ -24,6 +24,7 @@ from tenacity import (
 )
 
 from orchestration.crash_points import reach
+from orchestration.errors import BrokerAwayError
 from orchestration.ingestion.landing import (
     MAX_BATCH_BYTES,
     MAX_PULL_MESSAGES,
@@ -38,6 +39,7 @@ MAX_HELD_MESSAGES = 4 * MAX_PULL_MESSAGES
 MAX_HELD_BYTES = 8 * MAX_BATCH_BYTES
 _LOOK_UP_SECONDS = 0.2
 _REPORT_SECONDS = 10.0
+_IDLE_SECONDS = 30.0
 _PATIENCE_SECONDS = 600.0
 
 Report = Callable[[str], None]
@@ -65,13 +67,15 @@ class Worker:
     def run(self) -> Counter[str]:
         """Returns what became of the messages.
 
-        Raises BrokerError when the broker will send no more, psycopg.OperationalError when the
-        database stayed away: what was not acknowledged comes again.
+        Raises BrokerError when the broker is away at the start or will send no more,
+        psycopg.OperationalError when the database is away at the start or stayed away: what was
+        not acknowledged comes again.
         """
         reported = time.monotonic()
         with ExitStack() as opened:
             database = _Database(self._settings, opened)
             database.connection()
+            self._broker.require_subscription()
             stream = self._broker.stream(self._take, MAX_HELD_MESSAGES, MAX_HELD_BYTES)
             for batch in self._batches(opened.enter_context(stream)):
                 reach("after_pull")
@@ -91,15 +95,27 @@ class Worker:
 
     def _batches(self, stream: "Future[None]") -> Iterator[list[Message]]:
         """What has gathered, again and again, until the stop and then until nothing is left."""
+        quiet_since = time.monotonic()
         while True:
             batch = self._gathered()
             if batch:
                 yield batch
+                quiet_since = time.monotonic()
             elif self._stop.is_set():
                 return
             elif stream.done():
                 stream.result()
                 return
+            elif time.monotonic() - quiet_since > _IDLE_SECONDS:
+                self._look_at_the_broker()
+                quiet_since = time.monotonic()
+
+    def _look_at_the_broker(self) -> None:
+        """A stream tries for ever, in silence, to reach a broker or a subscription that is gone."""
+        try:
+            self._broker.require_subscription()
+        except BrokerAwayError as error:
+            self._report(f"nothing arrives; waiting for the broker: {error}")
 
     def _gathered(self) -> list[Message]:
         batch: list[Message] = []

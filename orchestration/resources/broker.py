@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from orchestration.errors import BrokerError
+
 
 @dataclass(frozen=True)
 class Message:
@@ -58,3 +60,17 @@ class Broker(Protocol):
         self, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
     ) -> "Future[str]":
         """Send one message; the future gives its id or raises BrokerError."""
+
+    def require_subscription(self) -> None:
+        """Raises BrokerError at once when the broker is away or the subscription does not exist."""
+
+
+def confirmed(sent: "Future[str]", seconds: float) -> str:
+    """The id of a message that was published. Raises BrokerError, also when no answer comes."""
+    try:
+        return sent.result(timeout=seconds)
+    except TimeoutError:
+        raise BrokerError(
+            f"the broker did not confirm a message within {seconds:.0f} s. What to do: is the "
+            "network, or the emulator at PUBSUB_EMULATOR_HOST, up?"
+        ) from None

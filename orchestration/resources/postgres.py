@@ -20,18 +20,29 @@ def connect(settings: PostgresSettings, application: str) -> Iterator[Connection
     `application` shows in pg_stat_activity. Raises psycopg.OperationalError when PostgreSQL
     cannot be reached or refuses the password.
     """
-    with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.database,
-        user="pipeline",
-        password=settings.pipeline_password.get_secret_value(),
-        application_name=application,
-        connect_timeout=10,
-        autocommit=True,
-        row_factory=dict_row,
-    ) as connection:
+    with _open(settings, application) as connection:
         yield connection
+
+
+def _open(settings: PostgresSettings, application: str) -> Connection:
+    try:
+        return psycopg.connect(
+            host=settings.host,
+            port=settings.port,
+            dbname=settings.database,
+            user="pipeline",
+            password=settings.pipeline_password.get_secret_value(),
+            application_name=application,
+            connect_timeout=10,
+            autocommit=True,
+            row_factory=dict_row,
+        )
+    except psycopg.OperationalError as error:
+        raise psycopg.OperationalError(
+            f"PostgreSQL cannot be reached: {str(error).strip()}\nWhat to do: is it up "
+            "(`supplier-risk local status`), and are POSTGRES_HOST, POSTGRES_PORT, "
+            "POSTGRES_DATABASE and POSTGRES_PIPELINE_PASSWORD right?"
+        ) from error
 
 
 def one(

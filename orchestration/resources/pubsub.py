@@ -1,5 +1,6 @@
 """Google Pub/Sub, or its emulator, behind the broker protocol."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -9,21 +10,43 @@ from typing import Any, Literal, Self
 
 import grpc
 from google.api_core import exceptions as google_errors
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1.publisher.exceptions import MessageTooLargeError
 from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
 from google.cloud.pubsub_v1.types import FlowControl
+from google.pubsub_v1.services.publisher import PublisherClient as PlainPublisher
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from orchestration.errors import BrokerError
 from orchestration.resources.broker import Message
+from orchestration.resources.pubsub_errors import LOG_IN, explained
 from orchestration.resources.pubsub_wanted import Wanted
 from orchestration.settings import PubsubSettings
 
 MAX_MESSAGE_BYTES = 10_000_000
+# An answer that is larger is refused, so that no flood of large messages fills the memory.
+MAX_ANSWER_MESSAGES = 16
+_MAX_ANSWER_BYTES = MAX_ANSWER_MESSAGES * (MAX_MESSAGE_BYTES + 100_000)
 _CALL_SECONDS = 30.0
-_GRPC_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_CONNECT_SECONDS = 1.0
+_SETTLE_SECONDS = 15.0
+_PUBLISH_SECONDS = 25.0
+_GRPC_OPTIONS = [
+    ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
+    ("grpc.max_send_message_length", -1),
+]
+_PARAMETERS = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
+_PASSING = if_exception_type(
+    google_errors.Aborted,
+    google_errors.DeadlineExceeded,
+    google_errors.InternalServerError,
+    google_errors.ResourceExhausted,
+    google_errors.ServiceUnavailable,
+    google_errors.Unknown,
+)
 
 
 class GooglePubsub:
@@ -59,7 +82,10 @@ class GooglePubsub:
             self._subscriber.close()
 
     def pull(self, max_messages: int, timeout: float) -> list[Message]:
-        """See Broker. Raises BrokerError naming the subscription."""
+        """See Broker. Raises BrokerError naming the subscription.
+
+        Of what is too large to take at once it asks for less: the rest comes again.
+        """
         try:
             response = self._subscriber.pull(
                 subscription=self.subscription,
@@ -67,10 +93,15 @@ class GooglePubsub:
                 timeout=timeout,
                 retry=None,
             )
-        except google_errors.DeadlineExceeded:
+        except google_errors.DeadlineExceeded as error:
+            self._require_connection(error)
             return []
-        except google_errors.GoogleAPICallError as error:
-            raise self._explained(error, f"pulling from {self.subscription}") from error
+        except google_errors.ResourceExhausted as error:
+            if max_messages > MAX_ANSWER_MESSAGES and "larger than max" in error.message:
+                return self.pull(MAX_ANSWER_MESSAGES, timeout)
+            raise explained(error, f"pulling from {self.subscription}") from error
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"pulling from {self.subscription}") from error
         return [
             _message(received.message, received.ack_id, received.delivery_attempt)
             for received in response.received_messages
@@ -108,10 +139,13 @@ class GooglePubsub:
             return
         try:
             self._subscriber.acknowledge(
-                subscription=self.subscription, ack_ids=list(receipts), timeout=_CALL_SECONDS
+                subscription=self.subscription,
+                ack_ids=list(receipts),
+                timeout=_CALL_SECONDS,
+                retry=Retry(_PASSING, timeout=_SETTLE_SECONDS),
             )
-        except google_errors.GoogleAPICallError as error:
-            raise self._explained(error, f"acknowledging on {self.subscription}") from error
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"acknowledging on {self.subscription}") from error
 
     def reject(self, receipts: Sequence[str]) -> None:
         """See Broker."""
@@ -124,18 +158,23 @@ class GooglePubsub:
                 ack_ids=list(receipts),
                 ack_deadline_seconds=0,
                 timeout=_CALL_SECONDS,
+                retry=Retry(_PASSING, timeout=_SETTLE_SECONDS),
             )
-        except google_errors.GoogleAPICallError as error:
-            raise self._explained(error, f"rejecting on {self.subscription}") from error
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"rejecting on {self.subscription}") from error
 
     def publish(
         self, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
     ) -> "Future[str]":
         """See Broker. Messages with one ordering key are delivered in the order of these calls."""
-        future: Future[str] = self._publisher.publish(
-            self.topic, data, ordering_key=ordering_key, **attributes
-        )
-        return future
+        published: Future[str] = Future()
+        try:
+            sent = self._send(data, attributes, ordering_key)
+        except (MessageTooLargeError, google_errors.GoogleAPIError) as error:
+            published.set_exception(explained(error, f"publishing to {self.topic}"))
+        else:
+            sent.add_done_callback(lambda done: self._confirm(done, published))
+        return published
 
     def topic_exists(self) -> bool:
         """Whether the broker answers and knows the topic."""
@@ -143,8 +182,8 @@ class GooglePubsub:
             self._publisher.get_topic(topic=self.topic, timeout=5.0, retry=None)
         except (google_errors.NotFound, google_errors.RetryError):
             return False
-        except google_errors.GoogleAPICallError as error:
-            raise self._explained(error, f"looking for {self.topic}") from error
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"looking for {self.topic}") from error
         return True
 
     def require_topic(self) -> None:
@@ -153,8 +192,19 @@ class GooglePubsub:
             self._publisher.get_topic(topic=self.topic, timeout=5.0, retry=None)
         except google_errors.PermissionDenied:
             return  # who may publish need not be allowed to look
-        except google_errors.GoogleAPICallError as error:
-            raise self._explained(error, f"looking for {self.topic}") from error
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"looking for {self.topic}") from error
+
+    def require_subscription(self) -> None:
+        """See Broker."""
+        try:
+            self._subscriber.get_subscription(
+                subscription=self.subscription, timeout=5.0, retry=None
+            )
+        except google_errors.PermissionDenied:
+            return  # who may pull need not be allowed to look
+        except google_errors.GoogleAPIError as error:
+            raise explained(error, f"looking for {self.subscription}") from error
 
     def create_topic_and_subscription(self) -> list[str]:
         """Create what is missing, as it must be, dead letters included; returns its names."""
@@ -172,6 +222,42 @@ class GooglePubsub:
         """Publisher and subscriber of Google's library, for what is no matter of messages."""
         return self._publisher, self._subscriber
 
+    def _send(
+        self, data: bytes, attributes: Mapping[str, str], ordering_key: str
+    ) -> "Future[str]":
+        """Google's library takes attributes as keywords: one that has the name of a parameter of
+        its own goes past it, alone."""
+        if _PARAMETERS.isdisjoint(attributes):
+            sent: Future[str] = self._publisher.publish(
+                self.topic,
+                data,
+                ordering_key=ordering_key,
+                retry=_patience(_PUBLISH_SECONDS),
+                **attributes,
+            )
+            return sent
+        message = {"data": data, "attributes": dict(attributes), "ordering_key": ordering_key}
+        answer = PlainPublisher.publish(
+            self._publisher, topic=self.topic, messages=[message], timeout=_CALL_SECONDS
+        )
+        sent = Future()
+        sent.set_result(answer.message_ids[0])
+        return sent
+
+    def _confirm(self, sent: "Future[str]", published: "Future[str]") -> None:
+        if error := sent.exception():
+            published.set_exception(explained(error, f"publishing to {self.topic}"))
+        else:
+            published.set_result(sent.result())
+
+    def _require_connection(self, error: google_errors.GoogleAPIError) -> None:
+        """No message in time is no trouble, unless nobody was there to send one."""
+        channel = self._subscriber.transport.grpc_channel
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise explained(error, f"pulling from {self.subscription}") from error
+
     def _settle(self, receipts: Sequence[str], verdict: Literal["ack", "nack"]) -> list[str]:
         """Tell the stream of its own messages; returns the receipts of the others."""
         others = []
@@ -184,8 +270,8 @@ class GooglePubsub:
 
     def _end(self, streaming: "Future[Any]", ended: "Future[None]") -> None:
         error = None if streaming.cancelled() else streaming.exception()
-        if isinstance(error, google_errors.GoogleAPICallError):
-            error = self._explained(error, f"streaming from {self.subscription}")
+        if isinstance(error, google_errors.GoogleAPIError):
+            error = explained(error, f"streaming from {self.subscription}")
         if error is None:
             ended.set_result(None)
         else:
@@ -214,17 +300,6 @@ class GooglePubsub:
         channel = grpc.insecure_channel(self._settings.emulator_host, options=_GRPC_OPTIONS)
         return {"transport": kind(channel=channel)}
 
-    def _explained(self, error: google_errors.GoogleAPICallError, doing: str) -> BrokerError:
-        advice = {
-            google_errors.NotFound: "it does not exist: create it, or correct PUBSUB_PROJECT_ID, "
-            "PUBSUB_TOPIC and PUBSUB_SUBSCRIPTION",
-            google_errors.PermissionDenied: "grant this account roles/pubsub.subscriber on the "
-            "subscription and roles/pubsub.publisher on the topic",
-            google_errors.ServiceUnavailable: "Pub/Sub is not reachable; is the network, or the "
-            "emulator at PUBSUB_EMULATOR_HOST, up?",
-        }.get(type(error), "see the message above")
-        return BrokerError(f"Pub/Sub failed while {doing}: {error.message}. What to do: {advice}.")
-
 
 def _message(received: Any, receipt: str, deliveries: int | None) -> Message:
     return Message(
@@ -238,6 +313,18 @@ def _message(received: Any, receipt: str, deliveries: int | None) -> Message:
     )
 
 
+def _patience(seconds: float) -> Retry:
+    """Tries again until so many seconds from now, whatever deadline Google's library puts in: it
+    would try for ever where messages keep their order."""
+    deadline = time.monotonic() + seconds
+
+    def give_up(error: Exception) -> None:
+        if time.monotonic() > deadline:
+            raise error
+
+    return Retry(_PASSING, initial=0.1, maximum=5.0, on_error=give_up)
+
+
 def _is_new(create: Callable[..., object], **wanted: object) -> bool:
     try:
         create(**wanted, timeout=_CALL_SECONDS)
@@ -248,6 +335,6 @@ def _is_new(create: Callable[..., object], **wanted: object) -> bool:
 
 def _no_credentials(error: Exception) -> BrokerError:
     return BrokerError(
-        f"No Google credentials: {error}. Run `gcloud auth application-default login`, or set "
-        "GOOGLE_APPLICATION_CREDENTIALS, or PUBSUB_EMULATOR_HOST for an emulator."
+        f"No Google credentials: {error}. What to do: {LOG_IN}; or set PUBSUB_EMULATOR_HOST for an "
+        "emulator."
     )

@@ -11,6 +11,7 @@ from orchestration.errors import BrokerError
 from orchestration.resources import gcloud, pubsub_grants
 from orchestration.resources.finding import Finding
 from orchestration.resources.pubsub import GooglePubsub
+from orchestration.resources.pubsub_errors import LOG_IN, explained
 from orchestration.resources.pubsub_findings import differing, of_subscription, of_topic
 from orchestration.settings import PubsubSettings
 
@@ -103,6 +104,8 @@ def _require_project(error: google_errors.NotFound) -> None:
 def _explained(settings: PubsubSettings, doing: str) -> Iterator[None]:
     try:
         yield
+    except google_errors.RetryError as error:
+        raise explained(error, f"{doing} project {settings.project_id}") from error
     except google_errors.GoogleAPICallError as error:
         raise BrokerError(explain(error, settings, doing)) from error
 
@@ -116,6 +119,8 @@ def explain(error: google_errors.GoogleAPICallError, settings: PubsubSettings, d
             f"see that PUBSUB_PROJECT_ID is your project, and that this account has {role}: "
             f"{gcloud.grant_on_project(project, role)}"
         )
+    elif isinstance(error, google_errors.Unauthorized):
+        advice = LOG_IN
     elif isinstance(error, google_errors.NotFound):
         advice = "correct PUBSUB_PROJECT_ID"
     elif isinstance(error, google_errors.InvalidArgument):

@@ -1,0 +1,85 @@
+"""Between the pipeline and the emulator, a real gRPC server that refuses what a test tells it to:
+the emulator itself knows neither permissions nor quotas, and is never away.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_SECONDS = 60.0
+
+Refusal = tuple[grpc.StatusCode, str]
+
+
+class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Passes each call on, except those of `refused` methods; counts the calls."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.host = ""
+        self.refused: dict[str, Refusal] = {}
+        self.calls = Counter[str]()
+        self._channel = channel
+        self._streams: list[grpc.Call] = []
+
+    def refuse(self, code: grpc.StatusCode, *methods: str, details: str = "refused") -> None:
+        """Also ends the streams that are open."""
+        self.refused.update(dict.fromkeys(methods, (code, details)))
+        for stream in self._streams:
+            stream.cancel()
+
+    def service(self, call: Any) -> Any:
+        name = call.method.rpartition("/")[2]
+        if name == "StreamingPull":
+            return grpc.stream_stream_rpc_method_handler(self._stream(name, call.method))
+        return grpc.unary_unary_rpc_method_handler(self._unary(name, call.method))
+
+    def _unary(self, name: str, method: str) -> Callable[[bytes, Any], bytes]:
+        def pass_on(request: bytes, context: Any) -> bytes:
+            self._meet(name, context)
+            seconds = min(_SECONDS, context.time_remaining() or _SECONDS)
+            try:
+                answer: bytes = self._channel.unary_unary(method)(request, timeout=seconds)
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+            return answer
+
+        return pass_on
+
+    def _stream(self, name: str, method: str) -> Callable[[Iterator[bytes], Any], Iterator[bytes]]:
+        def pass_on(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+            self._meet(name, context)
+            answers = self._channel.stream_stream(method)(requests)
+            context.add_callback(answers.cancel)
+            self._streams.append(answers)
+            try:
+                yield from answers
+            except grpc.RpcError as error:
+                self._meet(name, context)
+                context.abort(error.code(), error.details())
+
+        return pass_on
+
+    def _meet(self, name: str, context: Any) -> None:
+        self.calls[name] += 1
+        refusal = self.refused.get(name) or self.refused.get("*")
+        if refusal:
+            context.abort(*refusal)
+
+
+@contextmanager
+def open_proxy(emulator_host: str) -> Iterator[Proxy]:
+    """A proxy of the emulator, at `host`."""
+    with grpc.insecure_channel(emulator_host, options=_UNLIMITED) as channel:
+        proxy = Proxy(channel)
+        server = grpc.server(ThreadPoolExecutor(16), [proxy], options=_UNLIMITED)
+        proxy.host = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            yield proxy
+        finally:
+            server.stop(0).wait()

@@ -9,7 +9,7 @@ _ACK_DEADLINE_SECONDS = 10
 
 def give_up_soon(broker: GooglePubsub) -> None:
     """Let the subscription wait for a reader no longer than Pub/Sub's least, and not longer each
-    time; what was sent to a stream comes again after a minute all the same."""
+    time."""
     _, subscriber = broker.clients()
     subscriber.update_subscription(
         request={

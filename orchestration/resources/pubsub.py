@@ -31,6 +31,8 @@ MAX_MESSAGE_BYTES = 10_000_000
 MAX_ANSWER_MESSAGES = 16
 _MAX_ANSWER_BYTES = MAX_ANSWER_MESSAGES * (MAX_MESSAGE_BYTES + 100_000)
 _CALL_SECONDS = 30.0
+# Renewed while it is held; when its reader dies, a message comes again so much later.
+_STREAM_LEASE_SECONDS = 20
 _CONNECT_SECONDS = 1.0
 _SETTLE_SECONDS = 15.0
 _PUBLISH_SECONDS = 25.0
@@ -121,7 +123,11 @@ class GooglePubsub:
         streaming = self._subscriber.subscribe(
             self.subscription,
             callback=deliver,
-            flow_control=FlowControl(max_messages=max_messages, max_bytes=max_bytes),
+            flow_control=FlowControl(
+                max_messages=max_messages,
+                max_bytes=max_bytes,
+                max_duration_per_lease_extension=_STREAM_LEASE_SECONDS,
+            ),
             scheduler=ThreadScheduler(ThreadPoolExecutor(max_workers=1)),
         )
         streaming.add_done_callback(lambda done: self._end(done, ended))
@@ -222,9 +228,7 @@ class GooglePubsub:
         """Publisher and subscriber of Google's library, for what is no matter of messages."""
         return self._publisher, self._subscriber
 
-    def _send(
-        self, data: bytes, attributes: Mapping[str, str], ordering_key: str
-    ) -> "Future[str]":
+    def _send(self, data: bytes, attributes: Mapping[str, str], ordering_key: str) -> "Future[str]":
         """Google's library takes attributes as keywords: one that has the name of a parameter of
         its own goes past it, alone."""
         if _PARAMETERS.isdisjoint(attributes):

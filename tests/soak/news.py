@@ -9,7 +9,7 @@ from orchestration.resources.pubsub import GooglePubsub
 
 _COUNTRIES = ("Mexico", "Peru", "Chile", "Germany", "France")
 _POISON = (b"\xff\xfe\x00", b"[]", b'{"text": ""}', b'{"text": "cut of', b"\x1f\x8b\x08packed")
-_BATCH_SECONDS = 0.2
+_BATCH_SECONDS = 0.4
 
 
 class Publisher(threading.Thread):

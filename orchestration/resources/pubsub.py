@@ -15,7 +15,7 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import pubsub_v1
 from google.cloud.pubsub_v1.publisher.exceptions import MessageTooLargeError
 from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
-from google.cloud.pubsub_v1.types import FlowControl
+from google.cloud.pubsub_v1.types import FlowControl, PubsubMessage
 from google.pubsub_v1.services.publisher import PublisherClient as PlainPublisher
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -240,7 +240,7 @@ class GooglePubsub:
                 **attributes,
             )
             return sent
-        message = {"data": data, "attributes": dict(attributes), "ordering_key": ordering_key}
+        message = PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
         answer = PlainPublisher.publish(
             self._publisher, topic=self.topic, messages=[message], timeout=_CALL_SECONDS
         )

@@ -39,7 +39,7 @@ _ADVICE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 )
 
 
-def explained(error: Exception, doing: str) -> BrokerError:
+def explained(error: BaseException, doing: str) -> BrokerError:
     """The same as BrokerError, or as BrokerAwayError where waiting may help. Of a retry that was
     given up, what it failed on last."""
     if isinstance(error, google_errors.RetryError) and error.cause is not None:
@@ -51,7 +51,7 @@ def explained(error: Exception, doing: str) -> BrokerError:
     )
 
 
-def _advice(error: Exception, what: str) -> str:
+def _advice(error: BaseException, what: str) -> str:
     if _NO_TOKEN in what:
         return f"{LOG_IN}."
     for kinds, advice in _ADVICE:

@@ -114,10 +114,6 @@ class Chaos(threading.Thread):
         self._ending = threading.Event()
         self._disturbances: Mapping[str, tuple[int, Callable[[], None]]] = {
             "kills of the sensor or its run": (4, lambda: processes.kill("sensor and run")),
-            "kills of a worker": (
-                4,
-                lambda: processes.kill(f"worker {self._random.randint(1, 2)}"),
-            ),
             "restarts of PostgreSQL": (1, server.restart),
             "cuts of all connections to the emulator": (2, self._cut),
             "times of LLM faults": (4, self._spoil),

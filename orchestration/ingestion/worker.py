@@ -88,9 +88,9 @@ class Worker:
         return self.counts
 
     def _take(self, message: Message) -> None:
-        if self._stop.is_set():
-            self._broker.reject([message.receipt])
-        else:
+        """What comes after the stop is left to its lease: rejected, it would come here again at
+        once, and each time be a step nearer to the dead letters."""
+        if not self._stop.is_set():
             self._waiting.put(message)
 
     def _batches(self, stream: "Future[None]") -> Iterator[list[Message]]:

@@ -250,7 +250,7 @@ def test_what_landed_but_could_not_be_acknowledged_comes_again_and_is_landed_onc
     analyst: Analyst,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pubsub_module, "_SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(pubsub_module, "_SETTLE_SECONDS", 3.0)
     publish(proxied, document("fire"))
     proxy.refuse(UNAVAILABLE, "Acknowledge", "ModifyAckDeadline")
     with pytest.raises(BrokerAwayError, match="acknowledging on"):

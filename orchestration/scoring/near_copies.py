@@ -17,7 +17,6 @@ from typing import TypeAlias
 from uuid import UUID
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from orchestration.ingestion.message import normalised
@@ -52,6 +51,8 @@ class Text:
     @cached_property
     def signature(self) -> Signature:
         """128 numbers; the share that two signatures have in common is how alike texts are."""
+        from datasketch import MinHash  # brings scipy: two seconds, for each run that starts
+
         words = normalised(self.content).split()
         count = max(1, len(words) - _WORDS + 1)
         shingles = {" ".join(words[start : start + _WORDS]) for start in range(count)}

@@ -25,6 +25,7 @@ from orchestration.resources.postgres import Connection, connect
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import LlmSettings, LocalSettings, PostgresSettings, PubsubSettings
 from orchestration.transformation.project import ensure_manifest
+from tests.pubsub_proxy import Proxy, open_proxy
 
 # A loaded machine is no fault of the code: properties are about values, never about time.
 settings.register_profile(
@@ -166,6 +167,16 @@ def broker(emulator_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Goog
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_host)
     with GooglePubsub(settings) as broker:
         yield broker
+
+
+@pytest.fixture
+def proxy(
+    broker: GooglePubsub, emulator_host: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Proxy]:
+    """A gRPC proxy before the emulator that refuses what a test asks; also in the environment."""
+    with open_proxy(emulator_host) as proxy:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
+        yield proxy
 
 
 @dataclass

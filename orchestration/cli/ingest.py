@@ -1,5 +1,6 @@
 """`ingest`: the streaming worker, one process or several, until it is told to stop."""
 
+import logging
 import multiprocessing
 import signal
 import sys
@@ -26,9 +27,7 @@ def ingest(
 
     Set INGEST_PULLED_BY=worker, so that the sensor only requests runs.
     """
-    stop = threading.Event()
-    for number in _STOP_SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
+    stop = _set_by_signals()
     if workers == 1:
         _run(stop)
         return
@@ -57,10 +56,21 @@ def _start(number: int) -> SpawnProcess:
     return process
 
 
-def _run_in_process() -> None:
+def _set_by_signals() -> threading.Event:
     stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        # a stream that is closed while its broker is away tells of its closed channel, at length
+        logging.getLogger("google").setLevel(logging.CRITICAL)
+        stop.set()
+
     for number in _STOP_SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, handle)
+    return stop
+
+
+def _run_in_process() -> None:
+    stop = _set_by_signals()
     try:
         _run(stop)
     except SupplierRiskError as error:

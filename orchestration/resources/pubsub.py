@@ -33,6 +33,7 @@ _MAX_ANSWER_BYTES = MAX_ANSWER_MESSAGES * (MAX_MESSAGE_BYTES + 100_000)
 _CALL_SECONDS = 30.0
 # Renewed while it is held; when its reader dies, a message comes again so much later.
 _STREAM_LEASE_SECONDS = 20
+_END_SECONDS = 10.0
 _CONNECT_SECONDS = 1.0
 _SETTLE_SECONDS = 15.0
 _PUBLISH_SECONDS = 25.0
@@ -135,7 +136,7 @@ class GooglePubsub:
             yield ended
         finally:
             streaming.cancel()
-            wait([ended], timeout=_CALL_SECONDS)
+            wait([ended], timeout=_END_SECONDS)
             self._streamed.clear()
 
     def acknowledge(self, receipts: Sequence[str]) -> None:

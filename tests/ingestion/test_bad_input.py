@@ -30,21 +30,11 @@ from tests.ingestion.test_assets import tick
 from tests.ingestion.test_landing import LIMIT, count, document, states
 from tests.ingestion.test_worker import waits, working
 from tests.local.stack import eventually
-from tests.pubsub_proxy import Proxy, open_proxy
+from tests.pubsub_proxy import Proxy
 
 _SECONDS = 30
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 ODD = "\x00\t\n\x1b[31m\u202e\U0001f600 ' \" \\ {} %s $1"
-
-
-@pytest.fixture
-def proxy(
-    broker: GooglePubsub, emulator_host: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Proxy]:
-    """Between this test and the emulator; also in the environment."""
-    with open_proxy(emulator_host) as proxy:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
-        yield proxy
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
 
 _FILE = Path(__file__).parent / "data" / "federal_register_20k.jsonl.gz"
-_ROUNDS = 3
+_ROUNDS = 2
 _WORKERS = 2
 _MAX_BYTES = 1_000_000
 _PATIENCE_SECONDS = 600.0

@@ -97,7 +97,8 @@ def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
 
 def _load_documents(connection: Connection, items: Sequence[Item]) -> dict[UUID, DictRow]:
     rows = connection.execute(
-        "select document_id, version, title, body, language, supplier_hints, published_at,"
+        "select document_id, version, title, body, language, supplier_hints,"
+        " coalesce(original_published_at, published_at) as dated_at,"
         " superseded_by is not null or duplicate_of is not null as is_outdated"
         " from ingest.documents where document_id = any(%s)",
         [[item.subject_id for item in items]],
@@ -128,7 +129,7 @@ class _Reading:
         # a correction is news even where it differs by a word
         if self.found.kept and document["version"] == 1:
             pairs = frozenset((each.supplier_id, each.country) for each in self.found.kept)
-            self.text = Text(self.item.subject_id, content, document["published_at"], pairs)
+            self.text = Text(self.item.subject_id, content, document["dated_at"], pairs)
 
     def done(self, copies: Mapping[UUID, UUID]) -> Done:
         """The outcome, and what is kept of it beside the mentions."""

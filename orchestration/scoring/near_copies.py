@@ -36,7 +36,8 @@ Pair: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Text:
-    """A document that may be a copy, or have some. `pairs` are its suppliers and countries."""
+    """A document that may be a copy, or have some. `pairs` are its suppliers and countries;
+    `published_at` is its real date, also where `publish --redate` moved it."""
 
     document_id: UUID
     content: str
@@ -124,7 +125,8 @@ def _load_alike(connection: Connection, texts: Sequence[Text]) -> list[Text]:
     rows = connection.execute(
         """
         select
-            documents.document_id, documents.title, documents.body, documents.published_at,
+            documents.document_id, documents.title, documents.body,
+            coalesce(documents.original_published_at, documents.published_at) as dated_at,
             array_agg(array[mentions.supplier_id, mentions.country]) as pairs
         from ingest.signatures
         inner join ingest.documents using (document_id)
@@ -145,7 +147,7 @@ def _load_alike(connection: Connection, texts: Sequence[Text]) -> list[Text]:
         Text(
             row["document_id"],
             document_text(row["title"], row["body"]),
-            row["published_at"],
+            row["dated_at"],
             frozenset((supplier, country) for supplier, country in row["pairs"]),
         )
         for row in rows

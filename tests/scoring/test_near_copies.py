@@ -67,6 +67,12 @@ def test_a_copy_is_known_in_a_later_run_too(connection: Connection, analyst: Ana
         pytest.param(document(STORY.replace("in Mexico", "in Peru"), "b"), id="another country"),
         pytest.param(document(STORY.replace("Nobody", "Nobody of Beta AG"), "b"), id="a supplier"),
         pytest.param(document(SYNDICATED, "b", "2026-03-09"), id="eight days later"),
+        pytest.param(
+            document(SYNDICATED, "b").model_copy(
+                update={"original_published_at": datetime(2026, 1, 1, tzinfo=UTC)}
+            ),
+            id="months earlier, before its date was moved",
+        ),
         pytest.param(document(SYNDICATED, "b", version=2), id="a correction"),
         pytest.param(document(STORY[:300], "b"), id="half the story"),
     ],

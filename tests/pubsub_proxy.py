@@ -1,11 +1,16 @@
 """Between the pipeline and the emulator, a real gRPC server that refuses what a test tells it to:
 the emulator itself knows neither permissions nor quotas, and is never away.
+
+Streams whose client is gone are ended in order towards the emulator. It goes on leasing messages
+to a stream that merely broke, for minutes, which the service it stands for does not.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import grpc
@@ -24,13 +29,17 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
         self.refused: dict[str, Refusal] = {}
         self.calls = Counter[str]()
         self._channel = channel
-        self._streams: list[grpc.Call] = []
+        self._streams: list[SimpleQueue[bytes | None]] = []
 
     def refuse(self, code: grpc.StatusCode, *methods: str, details: str = "refused") -> None:
         """Also ends the streams that are open."""
         self.refused.update(dict.fromkeys(methods, (code, details)))
         for stream in self._streams:
-            stream.cancel()
+            stream.put(None)
+
+    def allow(self) -> None:
+        """Refuse nothing any more."""
+        self.refused.clear()
 
     def service(self, call: Any) -> Any:
         name = call.method.rpartition("/")[2]
@@ -53,14 +62,14 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _stream(self, name: str, method: str) -> Callable[[Iterator[bytes], Any], Iterator[bytes]]:
         def pass_on(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
             self._meet(name, context)
-            answers = self._channel.stream_stream(method)(requests)
-            context.add_callback(answers.cancel)
-            self._streams.append(answers)
+            passed: SimpleQueue[bytes | None] = SimpleQueue()
+            Thread(target=_forward, args=(requests, passed), daemon=True).start()
+            self._streams.append(passed)
             try:
-                yield from answers
+                yield from self._channel.stream_stream(method)(iter(passed.get, None))
             except grpc.RpcError as error:
-                self._meet(name, context)
                 context.abort(error.code(), error.details())
+            self._meet(name, context)
 
         return pass_on
 
@@ -69,6 +78,14 @@ class Proxy(grpc.GenericRpcHandler):  # type: ignore[misc]
         refusal = self.refused.get(name) or self.refused.get("*")
         if refusal:
             context.abort(*refusal)
+
+
+def _forward(requests: Iterator[bytes], passed: "SimpleQueue[bytes | None]") -> None:
+    """Until the client ends or dies: then grpc raises a bare RpcError."""
+    with suppress(grpc.RpcError):
+        for request in requests:
+            passed.put(request)
+    passed.put(None)
 
 
 @contextmanager

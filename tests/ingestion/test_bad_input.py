@@ -312,6 +312,27 @@ def test_a_worker_stops_when_it_is_told_to_while_the_broker_is_away(
         assert finish() == {"document": 1}
 
 
+def test_a_worker_goes_on_when_the_broker_that_went_away_is_back(
+    proxy: Proxy,
+    proxied: GooglePubsub,
+    broker: GooglePubsub,
+    connection: Connection,
+    database: PostgresSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "_IDLE_SECONDS", 0.5)
+    lines: list[str] = []
+    with working(proxied, database, lines) as finish:
+        publish(broker, document("fire"))
+        waits(connection, 1)
+        proxy.refuse(UNAVAILABLE, "*")
+        eventually("noticed", lambda: any("waiting for the broker" in line for line in lines))
+        publish(broker, document("flood", "2"))
+        proxy.allow()
+        waits(connection, 2)
+        assert finish() == {"document": 2}
+
+
 @pytest.fixture
 def silent_host(broker: GooglePubsub, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Takes connections and says nothing; also in the environment."""

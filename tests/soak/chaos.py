@@ -114,6 +114,7 @@ class Chaos(threading.Thread):
         self._ending = threading.Event()
         self._disturbances: Mapping[str, tuple[int, Callable[[], None]]] = {
             "kills of the sensor or its run": (4, lambda: processes.kill("sensor and run")),
+            "kills of the streaming worker": (3, lambda: processes.kill("worker")),
             "restarts of PostgreSQL": (1, server.restart),
             "cuts of all connections to the emulator": (2, self._cut),
             "times of LLM faults": (4, self._spoil),

@@ -23,6 +23,7 @@ from orchestration.settings import PostgresSettings
 from tests.after_a_crash import give_up_soon, let_leases_end
 from tests.conftest import PASSWORD, Analyst, Services, postgres_settings, put_in_environment
 from tests.one_pass import one_pass
+from tests.pubsub_proxy import open_proxy
 from tests.scoring.scenario import ACME, BETA, wake
 from tests.soak.chaos import Chaos, Processes, Server
 from tests.soak.news import Publisher
@@ -34,6 +35,7 @@ _DATABASE = "soak"
 _QUIET_SECONDS = 200.0
 _COMMANDS = {
     "sensor and run": ("tests.one_pass", "forever"),
+    "worker": ("orchestration.cli", "ingest"),
 }
 
 
@@ -54,7 +56,7 @@ def world(
     analyst: Analyst,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
-    """PostgreSQL of its own, and all that reads settings led to it and through the proxy."""
+    """PostgreSQL of its own, and all that reads settings led to it and through the proxies."""
     port = services.state.ports(("soak-postgres",))["soak-postgres"]
     cluster = postgres.Cluster(services.state.folder / "soak", port, PASSWORD)
     cluster.initialise()
@@ -66,12 +68,13 @@ def world(
     upgrade(settings)
     with connect(settings, "soak") as connection:
         load(connection, [ACME, BETA])
-    proxy = Proxy(emulator_host)
     put_in_environment(monkeypatch, cluster, _DATABASE)
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
     give_up_soon(broker)
-    yield World(server, settings, proxy)
-    proxy.close()
+    with open_proxy(emulator_host) as ends_streams:
+        proxy = Proxy(ends_streams.host)
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
+        yield World(server, settings, proxy)
+        proxy.close()
     server.stop()
 
 

@@ -25,7 +25,7 @@ from orchestration.resources.pubsub import GooglePubsub
 from orchestration.settings import IngestSettings, PostgresSettings, PubsubSettings
 
 _FILE = Path(__file__).parent / "data" / "federal_register_20k.jsonl.gz"
-_ROUNDS = 2
+_ROUNDS = 3
 _WORKERS = 2
 _MAX_BYTES = 1_000_000
 _PATIENCE_SECONDS = 600.0
@@ -46,15 +46,15 @@ Way = Callable[[PubsubSettings, PostgresSettings], None]
 
 def _timed(parts: Parts, way: Way) -> Callable[[], float]:
     def measure() -> float:
-        topic = _published(parts)
-        with parts.database() as database:
+        with parts.fresh_emulator() as host, parts.database() as database:
+            topic = _published(host)
             return len(_documents()) / spent_by(lambda: way(topic, database)).wall
 
     return measure
 
 
-def _published(parts: Parts) -> PubsubSettings:
-    topic = emulator.prepare(parts.emulator_host, previous_project=None)
+def _published(emulator_host: str) -> PubsubSettings:
+    topic = emulator.prepare(emulator_host, previous_project=None)
     with GooglePubsub(topic) as broker:
         records = (Record("-", document) for document in _documents())
         publish(broker, records, "bench", "", _MAX_BYTES, on_progress=lambda: None)

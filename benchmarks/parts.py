@@ -78,11 +78,15 @@ class Parts:
     @cached_property
     def emulator_host(self) -> str:
         """Host and port of Google's emulator."""
-        port = self._state.ports(("emulator",))["emulator"]
-        host = f"127.0.0.1:{port}"
-        part = emulator.part(port, self._state.logs / "emulator.log", self._local)
-        self._start(part, lambda: emulator.answers(host))
-        return host
+        return self._start_emulator("emulator")[0]
+
+    @contextmanager
+    def fresh_emulator(self) -> Iterator[str]:
+        """Host and port of one that nobody used: it is slower the more went through it."""
+        host, process = self._start_emulator("fresh-emulator")
+        yield host
+        process.kill()
+        process.wait()
 
     @cached_property
     def llm(self) -> LlmSettings:
@@ -109,7 +113,13 @@ class Parts:
         values = {"host": "127.0.0.1", "port": port, "database": database, **passwords}
         return PostgresSettings.model_validate(values)
 
-    def _start(self, part: Part, is_ready: Callable[[], bool]) -> None:
+    def _start_emulator(self, name: str) -> tuple[str, psutil.Popen]:
+        port = self._state.ports((name,))[name]
+        host = f"127.0.0.1:{port}"
+        part = emulator.part(port, self._state.logs / f"{name}.log", self._local)
+        return host, self._start(part, lambda: emulator.answers(host))
+
+    def _start(self, part: Part, is_ready: Callable[[], bool]) -> psutil.Popen:
         process = start(part, self.stack_id)
         order = StopOrder(
             part.name, process.pid, process.create_time(), part.stop_signal, part.patience
@@ -124,3 +134,4 @@ class Parts:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{part.name} is not ready: {part.log.read_text()}")
             time.sleep(0.02)
+        return process

@@ -3,17 +3,24 @@ the emulator itself knows neither permissions nor quotas, and is never away.
 
 Streams whose client is gone are ended in order towards the emulator. It goes on leasing messages
 to a stream that merely broke, for minutes, which the service it stands for does not.
+
+As a process of its own, `python -m tests.pubsub_proxy EMULATOR PORT`, it refuses nothing.
 """
 
+import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 import grpc
+
+from orchestration.local.processes import Part
 
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _SECONDS = 60.0
@@ -89,14 +96,26 @@ def _forward(requests: Iterator[bytes], passed: "SimpleQueue[bytes | None]") -> 
 
 
 @contextmanager
-def open_proxy(emulator_host: str) -> Iterator[Proxy]:
-    """A proxy of the emulator, at `host`."""
+def open_proxy(emulator_host: str, port: int = 0) -> Iterator[Proxy]:
+    """A proxy of the emulator, at `host`; port 0 is any."""
     with grpc.insecure_channel(emulator_host, options=_UNLIMITED) as channel:
         proxy = Proxy(channel)
         server = grpc.server(ThreadPoolExecutor(16), [proxy], options=_UNLIMITED)
-        proxy.host = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        proxy.host = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
         server.start()
         try:
             yield proxy
         finally:
             server.stop(0).wait()
+
+
+def proxy_part(emulator_host: str, port: int, log: Path) -> Part:
+    """The process: where PostgreSQL is restarted, no gRPC server can run, for it does not survive a
+    fork."""
+    command = [sys.executable, "-m", __name__, emulator_host, str(port)]
+    return Part("pubsub-proxy", command, log, env={})
+
+
+if __name__ == "__main__":
+    with open_proxy(sys.argv[1], int(sys.argv[2])):
+        signal.pause()

@@ -7,7 +7,7 @@ import dagster as dg
 
 from orchestration.errors import BrokerError
 from orchestration.ingestion import changed_pairs, circuit, work_items
-from orchestration.ingestion.landing import land_from
+from orchestration.ingestion.landing import land_from, landed_after
 from orchestration.job_names import SCORE_PENDING
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
 from orchestration.settings import IngestSettings
@@ -36,7 +36,7 @@ documents = dg.AssetSpec(
     group_name="ingestion",
     kinds={"postgres"},
     description="ingest.documents: every message that was pulled, validated, landed and then "
-    "acknowledged. Reported by supplier_news_sensor.",
+    "acknowledged. supplier_news_sensor reports what it and the streaming workers landed.",
 )
 suppliers = dg.AssetSpec(
     SUPPLIERS,
@@ -60,14 +60,15 @@ def supplier_news_sensor(
     """Land what waits on the subscription, then see whether a run is wanted."""
     settings = IngestSettings.load()
     with postgres.connect("supplier_news_sensor") as connection, pubsub.open() as broker:
-        landed, trouble = Counter[str](), None
+        pulled, trouble = Counter[str](), None
         try:
             if settings.pulled_by == "sensor":
                 limit = settings.max_document_bytes
-                land_from(broker, connection, settings.tick_seconds, limit, landed)
+                land_from(broker, connection, settings.tick_seconds, limit, pulled)
         except BrokerError as error:
             context.log.error(str(error))
             trouble = error
+        landed, last = landed_after(connection, int(context.cursor or 0))
         is_pending = work_items.has_claimable(connection)
         is_wanted = is_pending or changed_pairs.are_left_behind(connection)
         obstacle: str | None = "nothing is pending"
@@ -75,21 +76,18 @@ def supplier_news_sensor(
             obstacle = _under_way(context.instance) or circuit.obstacle(connection, llm.settings())
     if trouble and not is_wanted:
         raise trouble
-    return _result(context, landed, obstacle)
-
-
-def _result(
-    context: dg.SensorEvaluationContext, landed: Counter[str], obstacle: str | None
-) -> dg.SensorResult:
-    summary = ", ".join(f"{count} {what}" for what, count in sorted(landed.items()))
-    events = []
-    if landed:
-        events = [dg.AssetMaterialization(DOCUMENTS, metadata={**landed})]
+    if pulled:
+        context.log.info("pulled: %s", _summary(pulled))
+    events = [dg.AssetMaterialization(DOCUMENTS, metadata={**landed})] if landed else []
     if obstacle:
-        reason = f"landed {summary}; {obstacle}" if summary else obstacle
-        return dg.SensorResult(asset_events=events, skip_reason=reason)
-    context.log.info("landed %s; requesting a run", summary or "nothing")
-    return dg.SensorResult(run_requests=[dg.RunRequest()], asset_events=events)
+        reason = f"landed {_summary(landed)}; {obstacle}" if landed else obstacle
+        return dg.SensorResult(asset_events=events, cursor=str(last), skip_reason=reason)
+    context.log.info("landed %s; requesting a run", _summary(landed) or "nothing")
+    return dg.SensorResult(run_requests=[dg.RunRequest()], asset_events=events, cursor=str(last))
+
+
+def _summary(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
 
 
 def _under_way(instance: dg.DagsterInstance) -> str | None:

@@ -51,6 +51,18 @@ def take_turn(connection: Connection) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtext('ingest.documents'))")
 
 
+def landed_after(connection: Connection, sequence: int) -> tuple[Counter[str], int]:
+    """Messages that were landed after this one, by what they were landed as, and the last one's
+    sequence: landers take turns, so that none is committed with a lower one later."""
+    rows = connection.execute(
+        "select landed_as, count(*) as messages, max(sequence) as last from ingest.messages"
+        " where sequence > %s group by landed_as",
+        [sequence],
+    ).fetchall()
+    counts = Counter({row["landed_as"]: row["messages"] for row in rows})
+    return counts, max((row["last"] for row in rows), default=sequence)
+
+
 def land_from(
     broker: Broker,
     connection: Connection,

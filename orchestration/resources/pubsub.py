@@ -1,28 +1,25 @@
 """Google Pub/Sub, or its emulator, behind the broker protocol."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import grpc
 from google.api_core import exceptions as google_errors
-from google.api_core.retry import Retry, if_exception_type
+from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import pubsub_v1
-from google.cloud.pubsub_v1.publisher.exceptions import MessageTooLargeError
-from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
-from google.cloud.pubsub_v1.types import FlowControl, PubsubMessage
-from google.pubsub_v1.services.publisher import PublisherClient as PlainPublisher
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from orchestration.errors import BrokerError
+from orchestration.resources import pubsub_publish
 from orchestration.resources.broker import Message
-from orchestration.resources.pubsub_errors import LOG_IN, explained
+from orchestration.resources.pubsub_errors import LOG_IN, PASSING, explained
+from orchestration.resources.pubsub_stream import Streams
 from orchestration.resources.pubsub_wanted import Wanted
 from orchestration.settings import PubsubSettings
 
@@ -31,25 +28,12 @@ MAX_MESSAGE_BYTES = 10_000_000
 MAX_ANSWER_MESSAGES = 16
 _MAX_ANSWER_BYTES = MAX_ANSWER_MESSAGES * (MAX_MESSAGE_BYTES + 100_000)
 _CALL_SECONDS = 30.0
-# Renewed while it is held; when its reader dies, a message comes again so much later.
-_STREAM_LEASE_SECONDS = 20
-_END_SECONDS = 10.0
 _CONNECT_SECONDS = 1.0
 _SETTLE_SECONDS = 15.0
-_PUBLISH_SECONDS = 25.0
 _GRPC_OPTIONS = [
     ("grpc.max_receive_message_length", _MAX_ANSWER_BYTES),
     ("grpc.max_send_message_length", -1),
 ]
-_PARAMETERS = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
-_PASSING = if_exception_type(
-    google_errors.Aborted,
-    google_errors.DeadlineExceeded,
-    google_errors.InternalServerError,
-    google_errors.ResourceExhausted,
-    google_errors.ServiceUnavailable,
-    google_errors.Unknown,
-)
 
 
 class GooglePubsub:
@@ -58,10 +42,10 @@ class GooglePubsub:
 
     def __init__(self, settings: PubsubSettings) -> None:
         self._settings = settings
-        self._streamed: dict[str, Any] = {}
         self.wanted = Wanted.of(settings)
         self.topic = self.wanted.topic
         self.subscription: str = self.wanted.subscription.name
+        self._streams = Streams(self.subscription)
         self.dead_letter_topic = self.wanted.dead_letter_topic
         self.dead_letter_subscription: str = self.wanted.dead_letter_subscription.name
 
@@ -117,31 +101,14 @@ class GooglePubsub:
         """See Broker. Google's library keeps the leases of what it handed over."""
 
         def deliver(received: Any) -> None:
-            self._streamed[received.ack_id] = received
             take(_message(received, received.ack_id, received.delivery_attempt))
 
-        ended: Future[None] = Future()
-        streaming = self._subscriber.subscribe(
-            self.subscription,
-            callback=deliver,
-            flow_control=FlowControl(
-                max_messages=max_messages,
-                max_bytes=max_bytes,
-                max_duration_per_lease_extension=_STREAM_LEASE_SECONDS,
-            ),
-            scheduler=ThreadScheduler(ThreadPoolExecutor(max_workers=1)),
-        )
-        streaming.add_done_callback(lambda done: self._end(done, ended))
-        try:
+        with self._streams.open(self._subscriber, deliver, max_messages, max_bytes) as ended:
             yield ended
-        finally:
-            streaming.cancel()
-            wait([ended], timeout=_END_SECONDS)
-            self._streamed.clear()
 
     def acknowledge(self, receipts: Sequence[str]) -> None:
         """See Broker. Nothing to acknowledge is no call."""
-        receipts = self._settle(receipts, "ack")
+        receipts = self._streams.settle(receipts, "ack")
         if not receipts:
             return
         try:
@@ -149,14 +116,14 @@ class GooglePubsub:
                 subscription=self.subscription,
                 ack_ids=list(receipts),
                 timeout=_CALL_SECONDS,
-                retry=Retry(_PASSING, timeout=_SETTLE_SECONDS),
+                retry=Retry(PASSING, timeout=_SETTLE_SECONDS),
             )
         except google_errors.GoogleAPIError as error:
             raise explained(error, f"acknowledging on {self.subscription}") from error
 
     def reject(self, receipts: Sequence[str]) -> None:
         """See Broker."""
-        receipts = self._settle(receipts, "nack")
+        receipts = self._streams.settle(receipts, "nack")
         if not receipts:
             return
         try:
@@ -165,7 +132,7 @@ class GooglePubsub:
                 ack_ids=list(receipts),
                 ack_deadline_seconds=0,
                 timeout=_CALL_SECONDS,
-                retry=Retry(_PASSING, timeout=_SETTLE_SECONDS),
+                retry=Retry(PASSING, timeout=_SETTLE_SECONDS),
             )
         except google_errors.GoogleAPIError as error:
             raise explained(error, f"rejecting on {self.subscription}") from error
@@ -174,14 +141,7 @@ class GooglePubsub:
         self, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
     ) -> "Future[str]":
         """See Broker. Messages with one ordering key are delivered in the order of these calls."""
-        published: Future[str] = Future()
-        try:
-            sent = self._send(data, attributes, ordering_key)
-        except (MessageTooLargeError, google_errors.GoogleAPIError) as error:
-            published.set_exception(explained(error, f"publishing to {self.topic}"))
-        else:
-            sent.add_done_callback(lambda done: self._confirm(done, published))
-        return published
+        return pubsub_publish.publish(self._publisher, self.topic, data, attributes, ordering_key)
 
     def topic_exists(self) -> bool:
         """Whether the broker answers and knows the topic."""
@@ -229,32 +189,6 @@ class GooglePubsub:
         """Publisher and subscriber of Google's library, for what is no matter of messages."""
         return self._publisher, self._subscriber
 
-    def _send(self, data: bytes, attributes: Mapping[str, str], ordering_key: str) -> "Future[str]":
-        """Google's library takes attributes as keywords: one that has the name of a parameter of
-        its own goes past it, alone."""
-        if _PARAMETERS.isdisjoint(attributes):
-            sent: Future[str] = self._publisher.publish(
-                self.topic,
-                data,
-                ordering_key=ordering_key,
-                retry=_patience(_PUBLISH_SECONDS),
-                **attributes,
-            )
-            return sent
-        message = PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
-        answer = PlainPublisher.publish(
-            self._publisher, topic=self.topic, messages=[message], timeout=_CALL_SECONDS
-        )
-        sent = Future()
-        sent.set_result(answer.message_ids[0])
-        return sent
-
-    def _confirm(self, sent: "Future[str]", published: "Future[str]") -> None:
-        if error := sent.exception():
-            published.set_exception(explained(error, f"publishing to {self.topic}"))
-        else:
-            published.set_result(sent.result())
-
     def _require_connection(self, error: google_errors.GoogleAPIError) -> None:
         """No message in time is no trouble, unless nobody was there to send one."""
         channel = self._subscriber.transport.grpc_channel
@@ -262,25 +196,6 @@ class GooglePubsub:
             grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
         except grpc.FutureTimeoutError:
             raise explained(error, f"pulling from {self.subscription}") from error
-
-    def _settle(self, receipts: Sequence[str], verdict: Literal["ack", "nack"]) -> list[str]:
-        """Tell the stream of its own messages; returns the receipts of the others."""
-        others = []
-        for receipt in receipts:
-            if received := self._streamed.pop(receipt, None):
-                getattr(received, verdict)()
-            else:
-                others.append(receipt)
-        return others
-
-    def _end(self, streaming: "Future[Any]", ended: "Future[None]") -> None:
-        error = None if streaming.cancelled() else streaming.exception()
-        if isinstance(error, google_errors.GoogleAPIError):
-            error = explained(error, f"streaming from {self.subscription}")
-        if error is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(error)
 
     @cached_property
     def _publisher(self) -> Any:
@@ -316,18 +231,6 @@ def _message(received: Any, receipt: str, deliveries: int | None) -> Message:
         receipt=receipt,
         deliveries=deliveries or 0,
     )
-
-
-def _patience(seconds: float) -> Retry:
-    """Tries again until so many seconds from now, whatever deadline Google's library puts in: it
-    would try for ever where messages keep their order."""
-    deadline = time.monotonic() + seconds
-
-    def give_up(error: Exception) -> None:
-        if time.monotonic() > deadline:
-            raise error
-
-    return Retry(_PASSING, initial=0.1, maximum=5.0, on_error=give_up)
 
 
 def _is_new(create: Callable[..., object], **wanted: object) -> bool:

@@ -1,6 +1,7 @@
 """What Pub/Sub answers when it refuses: a sentence, and one on what to do. No calls."""
 
 from google.api_core import exceptions as google_errors
+from google.api_core.retry import if_exception_type
 
 from orchestration.errors import BrokerAwayError, BrokerError
 
@@ -8,6 +9,14 @@ _NO_TOKEN = "Getting metadata from plugin failed"
 LOG_IN = (
     "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the key "
     "of an account that exists"
+)
+PASSING = if_exception_type(
+    google_errors.Aborted,
+    google_errors.DeadlineExceeded,
+    google_errors.InternalServerError,
+    google_errors.ResourceExhausted,
+    google_errors.ServiceUnavailable,
+    google_errors.Unknown,
 )
 _AWAY = (google_errors.ServiceUnavailable, google_errors.GatewayTimeout)
 _ADVICE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (

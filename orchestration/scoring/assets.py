@@ -16,7 +16,8 @@ from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
 from orchestration.scoring import mentions, prompts
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.run import ScoringResult, score
+from orchestration.scoring.results import ScoringResult
+from orchestration.scoring.run import score
 from orchestration.settings import IngestSettings, LlmSettings
 
 MENTIONS = dg.AssetKey("supplier_mentions")

@@ -5,17 +5,16 @@ Used by the Dagster assets; knows nothing of Dagster.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from orchestration.errors import LlmError
 from orchestration.ingestion import changed_pairs, circuit, work_items
 from orchestration.partitions import parse_partition_key
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import briefs, checks, findings, ledger
+from orchestration.scoring import briefs, checks, findings, ledger, results
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.report import PairReport, RunReport
+from orchestration.scoring.report import RunReport
+from orchestration.scoring.results import ScoringResult
 from orchestration.scoring.status import status
 from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
@@ -23,50 +22,6 @@ from orchestration.settings import IngestSettings, LlmSettings
 MAX_MENTIONS_PER_RUN = 5_000
 _BEYOND_LEASE_SECONDS = 10
 _POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class PairSummary:
-    """A pair as it stands after the run, and what the run spent on it."""
-
-    documents: int
-    findings: int
-    verified: int
-    highest_level: int | None
-    brief: str | None
-    last_response_id: int | None
-    spent: PairReport
-
-    def findings_metadata(self) -> dict[str, Any]:
-        """The numbers that Dagster shows beside a materialization."""
-        cost = self.spent.cost_usd
-        return {
-            "documents": self.documents,
-            "findings": self.findings,
-            "verified_quotes": self.verified,
-            "highest_level": self.highest_level if self.highest_level is not None else "no signal",
-            "documents_scored_now": self.spent.documents,
-            "paid_calls": self.spent.calls,
-            "answers_from_cache": self.spent.from_cache,
-            "cost_usd": "unknown" if cost is None else float(cost),
-        }
-
-
-@dataclass
-class ScoringResult:
-    """What a run leaves behind. `failures` says why a targeted pair is not finished; `changes` are
-    to be struck off when the events of the pairs are logged."""
-
-    pairs: dict[str, PairSummary] = field(default_factory=dict)
-    changes: dict[str, int] = field(default_factory=dict)
-    outage: LlmError | None = None
-    failures: dict[str, str] = field(default_factory=dict)
-    violations: dict[str, list[str]] = field(default_factory=dict)
-    totals: dict[str, Any] = field(default_factory=dict)
-    outstanding: list[str] = field(default_factory=list)
-    open_letters: dict[str, int] = field(default_factory=dict)
-    findings: int = 0
-    unverified_quotes: int = 0
 
 
 def score(
@@ -104,12 +59,12 @@ def score(
     changes = changed_pairs.unreported(connection)
     finished = changes if targets is None else [key for key in pairs if key not in result.failures]
     result.changes = {key: changes[key] for key in finished if key in changes}
-    result.pairs = _summaries(connection, list(finished), report)
+    result.pairs = results.summaries(connection, list(finished), report)
     result.violations = checks.violations(connection)
     result.totals = status(connection)["totals"]
-    result.outstanding = _outstanding(connection)
-    result.open_letters = _open_letters(connection)
-    result.findings, result.unverified_quotes = _quotes(connection)
+    result.outstanding = results.outstanding(connection)
+    result.open_letters = results.open_letters(connection)
+    result.findings, result.unverified_quotes = results.quotes(connection)
     return result
 
 
@@ -221,86 +176,3 @@ def _unfinished(run: Run, keys: Sequence[str]) -> dict[str, str]:
         [run.generation_id, list(keys)],
     )
     return {row["partition_key"]: f"{row['items']} open: {row['reason']}" for row in rows}
-
-
-def _summaries(
-    connection: Connection, keys: Sequence[str], report: RunReport
-) -> dict[str, PairSummary]:
-    rows = connection.execute(
-        """
-        select
-            pairs.partition_key,
-            count(distinct mentions.mention_id) as documents,
-            count(findings.finding_id) filter (where findings.level > 0) as findings,
-            count(findings.finding_id) filter (
-                where findings.level > 0 and findings.quote_verified
-            ) as verified,
-            max(findings.level) filter (where findings.quote_verified) as highest_level,
-            max(assessments.response_id) as last_response_id,
-            (
-                select briefs.text from risk.briefs
-                where briefs.supplier_id = pairs.supplier_id and briefs.country = pairs.country
-                order by briefs.brief_id desc
-                limit 1
-            ) as brief
-        from risk.pairs
-        left join risk.current_mentions as mentions using (supplier_id, country)
-        left join risk.current_assessments as assessments using (mention_id)
-        left join risk.findings using (assessment_id)
-        where pairs.partition_key = any(%s)
-        group by pairs.supplier_id, pairs.country, pairs.partition_key
-        """,
-        [list(keys)],
-    )
-    found = {row.pop("partition_key"): row for row in rows}
-    summaries = {}
-    for key in keys:
-        row = found[key]
-        brief = row["brief"] if row["verified"] else None
-        summaries[key] = PairSummary(**{**row, "brief": brief}, spent=report.pair(key))
-    return summaries
-
-
-def _outstanding(connection: Connection) -> list[str]:
-    """One line for each reason that keeps messages from being scored, the most frequent first."""
-    rows = connection.execute(
-        """
-        select reason, count(*) as items from (
-            select
-                case when step = 'landing' then 'rejected: ' else 'dead: ' end || reason as reason
-            from risk.dead_letters where state = 'open'
-            union all
-            select 'pending after ' || last_error_class from risk.work_items
-            where state in ('pending', 'claimed') and last_error_class is not null
-        ) as reasons
-        group by reason
-        order by items desc, reason
-        limit 20
-        """
-    )
-    return [f"{row['items']} {row['reason']}" for row in rows]
-
-
-def _open_letters(connection: Connection) -> dict[str, int]:
-    """Dead letters that nobody tried again or dropped."""
-    return dict(
-        one(
-            connection,
-            "select count(*) filter (where step <> 'landing') as dead,"
-            " count(*) filter (where step = 'landing') as rejected"
-            " from risk.dead_letters where state = 'open'",
-        )
-    )
-
-
-def _quotes(connection: Connection) -> tuple[int, int]:
-    row = one(
-        connection,
-        """
-        select count(*) as findings, count(*) filter (where not findings.quote_verified) as bad
-        from risk.current_assessments
-        inner join risk.findings using (assessment_id)
-        where findings.level > 0
-        """,
-    )
-    return row["findings"], row["bad"]

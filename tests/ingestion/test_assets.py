@@ -16,8 +16,8 @@ from tests.scoring.scenario import RECALL, land_texts, run
 pytestmark = pytest.mark.usefixtures("broker", "analyst")
 
 
-def tick(instance: dg.DagsterInstance) -> dg.SensorResult:
-    context = dg.build_sensor_context(instance=instance)
+def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
     result = supplier_news_sensor(context, pubsub=Pubsub(), postgres=Postgres(), llm=LlmEndpoint())
     assert isinstance(result, dg.SensorResult)
     return result
@@ -43,6 +43,26 @@ def test_a_tick_lands_reports_and_requests_one_run(
         "rejection": 1,
     }
     assert one(connection, "select count(*) as n from ingest.messages")["n"] == 2
+
+
+def test_what_others_landed_since_the_last_tick_is_reported_once(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INGEST_PULLED_BY", "worker")
+    with dg.DagsterInstance.ephemeral() as instance:
+        land_texts(connection, "Acme recalls valves.", "Beta halts a line.")
+        first = tick(instance)
+        again = tick(instance, cursor=first.cursor)
+        land_texts(connection, "Acme closes a mine.")
+        last = tick(instance, cursor=again.cursor)
+    assert [reported(each) for each in (first, again, last)] == [2, None, 1]
+
+
+def reported(result: dg.SensorResult) -> object:
+    """Documents, as the sensor's event has them."""
+    for event in result.asset_events:
+        return event.metadata["document"].value
+    return None
 
 
 def test_nothing_to_do_is_said(connection: Connection) -> None:

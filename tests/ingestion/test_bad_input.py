@@ -19,6 +19,7 @@ from orchestration.ingestion.dead_letters import Filter, find, payload, redrive
 from orchestration.ingestion.landing import land_from
 from orchestration.ingestion.worker import Worker
 from orchestration.resources import pubsub as pubsub_module
+from orchestration.resources import pubsub_publish
 from orchestration.resources.broker import confirmed
 from orchestration.resources.dagster import Postgres, Pubsub
 from orchestration.resources.postgres import Connection, one
@@ -193,7 +194,7 @@ def test_each_refusal_of_a_pull_or_a_publish_says_what_to_do(
     code: grpc.StatusCode,
     advice: str,
 ) -> None:
-    monkeypatch.setattr(pubsub_module, "_PUBLISH_SECONDS", 0.3)
+    monkeypatch.setattr(pubsub_publish, "_PUBLISH_SECONDS", 0.3)
     proxy.refuse(code, "Pull", "Publish", details="no such luck")
     wanted = f"no such luck. What to do: .*{advice}"
     with pytest.raises(BrokerError, match=wanted):

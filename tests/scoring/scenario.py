@@ -9,7 +9,8 @@ from orchestration.ingestion.suppliers import Supplier, load
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import mentions
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.run import ScoringResult, score
+from orchestration.scoring.results import ScoringResult
+from orchestration.scoring.run import score
 from orchestration.settings import IngestSettings, LlmSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 

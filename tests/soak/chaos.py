@@ -51,13 +51,13 @@ class Processes:
                 child.kill()
         process.kill()
 
-    def stop(self) -> list[int]:
-        """SIGTERM to all; the exit codes."""
+    def stop(self) -> None:
+        """Kill them all, and start none again."""
         self._stopping.set()
         self._keeper.join()
-        for process in self._running.values():
-            process.terminate()
-        return [process.wait(60) for process in self._running.values()]
+        for name, process in self._running.items():
+            self.kill(name)
+            process.wait(60)
 
     def _keep(self) -> None:
         while not self._stopping.wait(0.1):

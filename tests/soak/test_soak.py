@@ -14,7 +14,7 @@ import pytest
 from orchestration.errors import SupplierRiskError
 from orchestration.ingestion.dead_letters import Filter, find, redrive
 from orchestration.ingestion.suppliers import load
-from orchestration.local import postgres
+from orchestration.local import emulator, postgres
 from orchestration.migrations import upgrade
 from orchestration.resources.postgres import Connection, connect, one
 from orchestration.resources.pubsub import GooglePubsub
@@ -23,7 +23,7 @@ from orchestration.settings import PostgresSettings
 from tests.after_a_crash import give_up_soon, let_leases_end
 from tests.conftest import PASSWORD, Analyst, Services, postgres_settings, put_in_environment
 from tests.one_pass import one_pass
-from tests.pubsub_proxy import open_proxy
+from tests.pubsub_proxy import proxy_part
 from tests.scoring.scenario import ACME, BETA, wake
 from tests.soak.chaos import Chaos, Processes, Server
 from tests.soak.news import Publisher
@@ -70,12 +70,20 @@ def world(
         load(connection, [ACME, BETA])
     put_in_environment(monkeypatch, cluster, _DATABASE)
     give_up_soon(broker)
-    with open_proxy(emulator_host) as ends_streams:
-        proxy = Proxy(ends_streams.host)
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
-        yield World(server, settings, proxy)
-        proxy.close()
+    proxy = Proxy(_ends_streams(services, emulator_host))
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", proxy.host)
+    yield World(server, settings, proxy)
+    proxy.close()
     server.stop()
+
+
+def _ends_streams(services: Services, emulator_host: str) -> str:
+    """Host and port of the proxy that ends the streams of the killed."""
+    port = services.state.ports(("soak-proxy",))["soak-proxy"]
+    host = f"127.0.0.1:{port}"
+    log = services.state.logs / "soak-proxy.log"
+    services.run(proxy_part(emulator_host, port, log), lambda: emulator.answers(host))
+    return host
 
 
 def test_whatever_happens_each_message_lands_once_and_is_scored_once(

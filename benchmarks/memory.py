@@ -1,54 +1,79 @@
-"""The peak memory of landing a deep backlog, beside a shallow one: it must not grow with depth."""
+"""The peak memory of landing a deep backlog, beside a shallow one: it must not grow with depth, nor
+out of bounds with messages as large as Pub/Sub takes them.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from benchmarks.measuring import Figure, in_turns
 from benchmarks.parts import Parts
 from benchmarks.sample import distinct_documents
-from orchestration.ingestion.publisher import publish
-from orchestration.ingestion.reading import Record
 from orchestration.local import emulator
-from orchestration.resources.pubsub import GooglePubsub
+from orchestration.resources.broker import confirmed
+from orchestration.resources.pubsub import MAX_MESSAGE_BYTES, GooglePubsub
 from orchestration.settings import REPOSITORY, PostgresSettings, PubsubSettings
 
 _DEEP = 20_000
 _SHALLOW = 1_000
+_LARGE = 15
+_SECONDS = 60.0
 _ROUNDS = 2
+_WAYS = ("sensor", "worker")
 
 
 def run(parts: Parts) -> list[Figure]:
-    """Megabytes of resident memory at most, of the process that lands."""
+    """Megabytes of resident memory at most, of the process that lands, on both ways."""
+    return [figure for way in _WAYS for figure in (_by_depth(parts, way), _by_size(parts, way))]
+
+
+def _by_depth(parts: Parts, way: str) -> Figure:
     deep, shallow = in_turns(
-        _ROUNDS, lambda: _peak_mb(parts, _DEEP), lambda: _peak_mb(parts, _SHALLOW)
+        _ROUNDS,
+        lambda: _of_documents(parts, way, _DEEP),
+        lambda: _of_documents(parts, way, _SHALLOW),
     )
-    measure = f"memory, {_DEEP:,} waiting"
-    return [Figure(measure, "MB at peak", deep, shallow, f"the same with {_SHALLOW:,} waiting")]
+    peer_is = f"the same with {_SHALLOW:,} waiting"
+    return Figure(f"memory of a {way}, {_DEEP:,} waiting", "MB at peak", deep, shallow, peer_is)
 
 
-def _peak_mb(parts: Parts, depth: int) -> float:
-    topic = _publish(parts.emulator_host, depth)
-    with parts.database() as database:
+def _by_size(parts: Parts, way: str) -> Figure:
+    large = [b"%20d" % number + b"x" * (MAX_MESSAGE_BYTES - 120) for number in range(_LARGE)]
+    small = [message[:1_000] for message in large]
+    products, peers = in_turns(
+        _ROUNDS, lambda: _peak_mb(parts, way, large), lambda: _peak_mb(parts, way, small)
+    )
+    peer_is = f"the same with {_LARGE} of 1 kB"
+    return Figure(f"memory of a {way}, {_LARGE} of 10 MB", "MB at peak", products, peers, peer_is)
+
+
+def _of_documents(parts: Parts, way: str, depth: int) -> float:
+    return _peak_mb(parts, way, [document.to_json() for document in distinct_documents(depth)])
+
+
+def _peak_mb(parts: Parts, way: str, messages: Sequence[bytes]) -> float:
+    with parts.fresh_emulator() as host, parts.database() as database:
+        topic = _publish(host, messages)
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.backlog"],
+            [sys.executable, "-m", "benchmarks.backlog", way, str(len(messages))],
             cwd=REPOSITORY,
             env={**os.environ, **_environment(database, topic)},
             stdout=subprocess.PIPE,
             check=True,
         )
     result = json.loads(done.stdout)
-    if result["documents"] != depth:
-        raise RuntimeError(f"{result['documents']} of {depth} documents were landed")
+    if result["messages"] != len(messages):
+        raise RuntimeError(f"{result['messages']} of {len(messages)} messages were landed")
     return float(result["peak_mb"])
 
 
-def _publish(emulator_host: str, depth: int) -> PubsubSettings:
+def _publish(emulator_host: str, messages: Sequence[bytes]) -> PubsubSettings:
     topic = emulator.prepare(emulator_host, previous_project=None)
-    records = (Record("-", document) for document in distinct_documents(depth))
     with GooglePubsub(topic) as broker:
-        publish(broker, records, "bench", "", 1_000_000, on_progress=lambda: None)
+        for sent in [broker.publish(message, {}) for message in messages]:
+            confirmed(sent, _SECONDS)
     return topic
 
 

@@ -137,8 +137,11 @@ class LlmSettings(Section):
     base_url: str
     api_key: SecretStr
     model: str
+    transport: Literal["aiohttp", "httpx"] = "aiohttp"
+    response_format: Literal["json_schema", "json_object", "none"] = "json_schema"
     concurrency: int = Field(16, ge=1, le=512)
     timeout_seconds: float = Field(60.0, gt=0)
+    item_seconds: float = Field(600.0, gt=0)
     max_attempts: int = Field(4, ge=1, le=20)
     max_output_tokens: int = Field(4096, ge=64)
     token_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"

@@ -168,7 +168,7 @@ def test_of_many_findings_the_gravest_are_kept_and_none_twice(
     reply, parts = merged(reading)
     kept = [(one.level, comparable(one.quote)) for one in reply.findings]
     gravest: dict[str, int] = {}
-    for level, quote in (one for given_reply in replies for one in given_reply):
+    for level, quote in (pair for given_reply in replies for pair in given_reply):
         gravest[quote] = max(level, gravest.get(quote, 0))
     assert [level for level, _ in kept] == sorted(gravest.values(), reverse=True)[:MAX_FINDINGS]
     assert all(gravest[quote] == level for level, quote in kept)

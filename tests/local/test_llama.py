@@ -1,0 +1,110 @@
+"""A real engine behind the same code: llama.cpp takes our requests and keeps to our schema."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import StackError
+from orchestration.ingestion import reading
+from orchestration.ingestion.landing import land
+from orchestration.ingestion.message import Document
+from orchestration.ingestion.supplier_csv import read_csv
+from orchestration.ingestion.suppliers import load
+from orchestration.local.llama import MODEL, serving
+from orchestration.resources.postgres import Connection, one
+from orchestration.scoring.calls import Call, parse
+from orchestration.scoring.checks import violations
+from orchestration.scoring.mention_rule import SupplierIndex, find_mentions
+from orchestration.scoring.prompts import RISK_FINDINGS
+from orchestration.scoring.replies import FindingsReply
+from orchestration.settings import REPOSITORY, LlmSettings
+from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
+from tests.scoring.scenario import run
+
+DOCUMENTS = 20
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlmSettings]:
+    folder = tmp_path_factory.mktemp("models")
+    try:
+        with serving(0, folder) as url:
+            yield LlmSettings.model_validate(
+                {
+                    "base_url": url,
+                    "api_key": "local",
+                    "model": MODEL,
+                    "concurrency": 1,
+                    "timeout_seconds": 300,
+                    "max_attempts": 1,
+                    "max_output_tokens": 512,
+                    "input_usd_per_million": 0,
+                    "output_usd_per_million": 0,
+                }
+            )
+    except StackError as error:
+        pytest.fail(f"NOT PROVEN, the extra local-llm is missing: {error}")
+
+
+def land_short_news(connection: Connection) -> None:
+    """The shortest documents of the sample with one mention."""
+    suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
+    index = SupplierIndex(suppliers)
+    records = reading.read([REPOSITORY / "data" / "sample" / "supplier_news_200.jsonl"])
+    news = [record.content for record in records if isinstance(record.content, Document)]
+    news = [
+        document
+        for document in news
+        if len(find_mentions(document.text, document.language, (), index).kept) == 1
+    ]
+    shortest = sorted(news, key=lambda document: len(document.text))[:DOCUMENTS]
+    load(connection, suppliers)
+    land(connection, SUBSCRIPTION, [message(one.to_json()) for one in shortest], LIMIT)
+
+
+def test_a_real_engine_answers_twenty_documents_and_each_answer_has_its_outcome(
+    connection: Connection, engine: LlmSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land_short_news(connection)
+    begin = time.monotonic()
+    run(connection, engine)
+    took = time.monotonic() - begin
+    outcomes = {
+        row["outcome"]: row["n"]
+        for row in connection.execute(
+            "select outcome, count(*) as n from llm.attempts inner join llm.requests"
+            " using (cache_key) where step = 'risk_findings' group by outcome"
+        )
+    }
+    with capsys.disabled():
+        print(f"\n{MODEL}: {outcomes} in {took:.0f} s, briefs included")
+    assert sum(outcomes.values()) == DOCUMENTS
+    assert set(outcomes) <= {"ok", "schema_invalid", "truncated"}
+    kept = connection.execute(
+        "select answer from llm.responses inner join llm.requests using (cache_key)"
+        " where step = 'risk_findings' and outcome = 'ok'"
+    ).fetchall()
+    assert len(kept) == outcomes["ok"] >= 1
+    for row in kept:
+        FindingsReply.model_validate_json(row["answer"])
+    assert one(connection, "select count(*) as n from risk.assessments")["n"] == outcomes["ok"]
+    used = one(
+        connection, "select min(input_tokens) as i, min(output_tokens) as o from llm.attempts"
+    )
+    assert min(used["i"], used["o"]) > 0
+    assert violations(connection) == {}
+
+
+def test_what_the_engine_finds_too_long_is_one_call_s_failure(
+    connection: Connection, engine: LlmSettings
+) -> None:
+    suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
+    load(connection, suppliers)
+    text = f"{suppliers[0].name} met. " + "The committee met again. " * 6_000
+    land(connection, SUBSCRIPTION, [message(Document(text=text).to_json())], LIMIT)
+    run(connection, engine.model_copy(update={"max_document_characters": 500_000}))
+    row = one(connection, "select outcome, error from llm.attempts order by attempt_id limit 1")
+    assert "exceed_context_size_error" in row["error"]

@@ -1,8 +1,8 @@
 """A real engine behind the same code: llama.cpp takes our requests and keeps to our schema."""
 
+import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +13,11 @@ from orchestration.ingestion.message import Document
 from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.ingestion.suppliers import load
 from orchestration.local.llama import MODEL, serving
+from orchestration.resources.llm import CallFailed, open_llm
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring.calls import Call, parse
 from orchestration.scoring.checks import violations
+from orchestration.scoring.findings import findings_call
 from orchestration.scoring.mention_rule import SupplierIndex, find_mentions
-from orchestration.scoring.prompts import RISK_FINDINGS
 from orchestration.scoring.replies import FindingsReply
 from orchestration.settings import REPOSITORY, LlmSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
@@ -98,13 +98,14 @@ def test_a_real_engine_answers_twenty_documents_and_each_answer_has_its_outcome(
     assert violations(connection) == {}
 
 
-def test_what_the_engine_finds_too_long_is_one_call_s_failure(
-    connection: Connection, engine: LlmSettings
-) -> None:
-    suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
-    load(connection, suppliers)
-    text = f"{suppliers[0].name} met. " + "The committee met again. " * 6_000
-    land(connection, SUBSCRIPTION, [message(Document(text=text).to_json())], LIMIT)
-    run(connection, engine.model_copy(update={"max_document_characters": 500_000}))
-    row = one(connection, "select outcome, error from llm.attempts order by attempt_id limit 1")
-    assert "exceed_context_size_error" in row["error"]
+def test_the_engine_says_of_a_prompt_that_it_is_too_long(engine: LlmSettings) -> None:
+    text = "The committee met again. " * 6_000
+    call = findings_call(0, text, ["Acme Corp"], "MX", engine)
+
+    async def complete() -> None:
+        async with open_llm(engine) as llm:
+            await llm.complete(call.request)
+
+    with pytest.raises(CallFailed, match="exceed_context_size_error") as failure:
+        asyncio.run(complete())
+    assert (failure.value.http_status, failure.value.is_transient) == (400, False)

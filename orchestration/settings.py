@@ -129,7 +129,8 @@ class LlmSettings(Section):
     """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts.
 
     `call_url` is where a person sees a call, with {} for its number. `parameters` (JSON) go into
-    each request, such as {"temperature": 0} where a model takes it.
+    each request, such as {"temperature": 0} where a model takes it. A document of more than
+    `max_document_characters` is asked about in parts.
     """
 
     model_config = SettingsConfigDict(env_prefix="llm_")
@@ -144,6 +145,7 @@ class LlmSettings(Section):
     item_seconds: float = Field(600.0, gt=0)
     max_attempts: int = Field(4, ge=1, le=20)
     max_output_tokens: int = Field(4096, ge=64)
+    max_document_characters: int = Field(60_000, ge=2_000)
     token_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     parameters: dict[str, Any] = Field(default_factory=dict)
     input_usd_per_million: float | None = Field(None, ge=0)

@@ -93,9 +93,10 @@ INVARIANTS: Mapping[str, LiteralString] = {
         where finished_at is null and deadline < clock_timestamp() - interval '1 hour'
     """,
     "every answer of an assessment is kept": """
-        select format('assessment %s', assessments.assessment_id) as violation
+        select distinct format('assessment %s', assessments.assessment_id) as violation
         from risk.assessments
-        left join llm.responses using (response_id)
+        cross join unnest(assessments.response_ids) as answers (answer_id)
+        left join llm.responses on responses.response_id = answers.answer_id
         where responses.outcome is distinct from 'ok'
     """,
     "a verified quote lies within its document": """

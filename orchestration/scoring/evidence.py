@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from orchestration.scoring.visible import is_hidden
+
 _SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")  # noqa: RUF001
 _DOUBLE_QUOTES = dict.fromkeys("“”„‟″«»", '"')
 _MARKS = str.maketrans(_SINGLE_QUOTES | _DOUBLE_QUOTES)
@@ -60,7 +62,7 @@ def _letters(text: str) -> tuple[str, list[int]]:
                 letters.append(" ")
                 origins.append(index)
             continue
-        if unicodedata.category(character) in {"Cf", "Cc"}:
+        if is_hidden(character):
             continue
         for letter in unicodedata.normalize("NFKD", character.translate(_MARKS)).casefold():
             if not letter.isspace():

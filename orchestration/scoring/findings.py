@@ -1,7 +1,8 @@
 """Findings: what one document says about one supplier in one country, asked of the LLM.
 
-Each answer becomes an assessment with findings, their quotes looked up in the document; each
-failure stays with its work item. Nothing that is written here is updated or deleted later.
+The answer, or those to the parts of a long document, becomes an assessment with findings, their
+quotes looked up in the document; each failure stays with its work item. Nothing that is written
+here is updated or deleted later.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,16 @@ from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
-from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.evidence import document_text, find_quote
+from orchestration.scoring.calls import Call
+from orchestration.scoring.evidence import document_text
 from orchestration.scoring.matching import country_name
-from orchestration.scoring.replies import FindingsReply
+from orchestration.scoring.parts import Reading, find_quote_from, merged, read_all
+from orchestration.scoring.replies import Finding
 from orchestration.scoring.report import RunReport
+from orchestration.scoring.splitting import Part, split
 from orchestration.scoring.steps import Run, ask, keep_or_fail
+from orchestration.scoring.visible import visible
+from orchestration.settings import LlmSettings
 
 CHUNK = 200
 
@@ -34,22 +39,33 @@ class _Subject:
     supplier_name: str
     aliases: Sequence[str]
     country: str
+    title: str
     text: str
+    language: str | None
     is_outdated: bool
 
-    def call(self, run: Run) -> Call:
-        names = [self.supplier_name, *sorted(self.aliases)]
-        places = {
-            "document": prompts.delimited(self.text),
-            "supplier": " | ".join(names),
-            "country": f"{country_name(self.country)} ({self.country})",
-        }
-        return Call(
-            self.item.item_id,
-            prompts.RISK_FINDINGS,
-            places,
-            run.llm,
+    def parts(self, limit: int) -> list[Part]:
+        return split(self.text, limit, self.language)
+
+    def call(self, part: Part, run: Run) -> Call:
+        """Later parts of a document show its title again."""
+        shown = document_text(self.title, part.text) if part.start else part.text
+        return findings_call(
+            self.item.item_id, shown, [self.supplier_name, *self.aliases], self.country, run.llm
         )
+
+
+def findings_call(
+    item_id: int, text: str, names: Sequence[str], country: str, llm: LlmSettings
+) -> Call:
+    """The question about one supplier, its name first, then its aliases, in one text."""
+    name, *aliases = names
+    places = {
+        "document": prompts.delimited(visible(text)),
+        "supplier": prompts.line(" | ".join([name, *sorted(aliases)])),
+        "country": f"{country_name(country)} ({country})",
+    }
+    return Call(item_id, prompts.RISK_FINDINGS, places, llm)
 
 
 def score_pending(
@@ -75,7 +91,7 @@ def _load_subjects(connection: Connection, items: Sequence[Item]) -> list[_Subje
             mentions.mention_id, pairs.partition_key, mentions.country,
             coalesce(suppliers.name, mentions.supplier_id) as supplier_name,
             coalesce(suppliers.aliases, '{}') as aliases,
-            documents.title, documents.body,
+            documents.title, documents.body, documents.language,
             documents.superseded_by is not null as is_outdated
         from risk.mentions
         inner join risk.pairs using (supplier_id, country)
@@ -97,15 +113,28 @@ def _subject(item: Item, row: DictRow) -> _Subject:
         supplier_name=row["supplier_name"],
         aliases=row["aliases"],
         country=row["country"],
+        title=row["title"],
         text=document_text(row["title"], row["body"]),
+        language=row["language"],
         is_outdated=row["is_outdated"],
     )
 
 
 def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
     items = [subject.item for subject in subjects]
-    calls = {s.item.item_id: s.call(run) for s in subjects if not s.is_outdated}
-    answers = ask(run, items, list(calls.values()))
+    by_item = {subject.item.item_id: subject for subject in subjects}
+    readings = {
+        subject.item.item_id: Reading(
+            subject.language, subject.parts(run.llm.max_document_characters)
+        )
+        for subject in subjects
+        if not subject.is_outdated
+    }
+    read_all(
+        readings,
+        lambda item_id, part: by_item[item_id].call(part, run),
+        lambda calls: ask(run, items, calls),
+    )
     counted: set[str] = set()
     with run.connection.transaction():
         held = work_items.hold(run.connection, items)
@@ -118,11 +147,12 @@ def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
                 changed.add(subject.partition_key)
                 continue
             pair = report.pair(subject.partition_key)
-            answer = answers[calls[subject.item.item_id].cache_key]
-            if calls[subject.item.item_id].cache_key not in counted:
-                counted.add(calls[subject.item.item_id].cache_key)
-                pair.count(answer)
-            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
+            reading = readings[subject.item.item_id]
+            for cache_key in reading.asked.keys() - counted:
+                pair.count(reading.asked[cache_key])
+            counted |= reading.asked.keys()
+            answer = reading.failure or reading.answers[0]
+            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, reading))
             if isinstance(kept, Done):
                 done.append(kept)
                 changed.add(subject.partition_key)
@@ -135,14 +165,14 @@ def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
         _ask_for_briefs(run, changed)
 
 
-def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
-    reply: FindingsReply = answer.reply
+def _keep(run: Run, subject: _Subject, reading: Reading) -> Done:
+    reply, parts = merged(reading)
     outcome = "risk" if any(finding.level > 0 for finding in reply.findings) else "no_risk"
     row = run.connection.execute(
         """
         insert into risk.assessments (
-            mention_id, generation_id, outcome, relevance, response_id, run_id
-        ) values (%s, %s, %s, %s, %s, %s)
+            mention_id, generation_id, outcome, relevance, response_id, response_ids, run_id
+        ) values (%s, %s, %s, %s, %s, %s, %s)
         on conflict (mention_id, generation_id) do nothing
         returning assessment_id
         """,
@@ -151,21 +181,26 @@ def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
             subject.item.generation_id,
             outcome,
             reply.relevance,
-            answer.response_id,
+            reading.response_ids[0],
+            reading.response_ids,
             run.run_id,
         ],
     ).fetchone()
     if row is not None:
-        _keep_findings(run.connection, row["assessment_id"], reply, subject.text)
+        _keep_findings(run.connection, row["assessment_id"], reply.findings, parts, subject.text)
     return Done(subject.item, outcome)
 
 
 def _keep_findings(
-    connection: Connection, assessment_id: int, reply: FindingsReply, text: str
+    connection: Connection,
+    assessment_id: int,
+    findings: Sequence[Finding],
+    parts: Sequence[Part],
+    text: str,
 ) -> None:
     rows = []
-    for ordinal, finding in enumerate(reply.findings):
-        place = find_quote(finding.quote, text)
+    for ordinal, (finding, part) in enumerate(zip(findings, parts, strict=True)):
+        place = find_quote_from(part, finding.quote, text)
         start, end = place if place else (None, None)
         rows.append(
             {

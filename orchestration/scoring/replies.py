@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from orchestration.scoring.taxonomy import Dimension, EventType, Status
 
 MAX_QUOTE = 300
+MAX_FINDINGS = 20
 _NOT_ON_THE_WIRE = {"title", "default", "minLength", "maxLength", "description"}
 
 
@@ -45,7 +46,7 @@ class FindingsReply(_Reply):
     """All that one document says about one supplier in one country."""
 
     relevance: float = Field(ge=0, le=1)
-    findings: list[Finding] = Field(max_length=20)
+    findings: list[Finding] = Field(max_length=MAX_FINDINGS)
 
 
 class BriefSentence(_Reply):

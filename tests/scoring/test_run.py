@@ -215,7 +215,7 @@ def test_the_brief_of_a_withdrawn_document_is_written_anew(
 def test_quotes_that_are_not_in_the_document_are_kept_and_flagged(
     connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "find_quote", lambda quote, text: None)
+    monkeypatch.setattr(findings, "find_quote_from", lambda *_: None)
     land_texts(connection, RECALL)
     result = run(connection, analyst.settings)
     assert (result.findings, result.unverified_quotes) == (1, 1)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from orchestration.resources.postgres import Connection
 from orchestration.scoring.replies import BriefReply, FindingsReply, wire_schema
 from orchestration.scoring.taxonomy import DIMENSION_COVERS, LEVEL_MEANS
+from orchestration.scoring.visible import visible
 
 _SEPARATOR = "\n=== user ===\n"
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -50,6 +51,11 @@ def delimited(text: str) -> str:
     """Text between marks made of its own hash, which no text can contain."""
     mark = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"<<<BEGIN {mark}>>>\n{text}\n<<<END {mark}>>>"
+
+
+def line(text: str) -> str:
+    """Text on one line, without what shows nothing: for a place outside the marks."""
+    return " ".join(visible(text).split())
 
 
 def load(step: str, reply: type[BaseModel], **lists: str) -> Prompt:

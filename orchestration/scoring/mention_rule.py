@@ -1,7 +1,7 @@
 """The rule of mentions: which suppliers does a text name, and in which country does it touch them?
 
 The message's hint; else the countries named in the sentences that name the supplier; else those of
-the paragraphs; else the supplier's home country. Never the cross product of a document, and what is
+the cities there; else those of the paragraphs; else the supplier's home country. Never the cross product of a document, and what is
 cut off is said. Pure: no SQL.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.ingestion.suppliers import Supplier
-from orchestration.scoring.matching import NameFinder, supplier_finder
 from orchestration.scoring.passages import Passages
+from orchestration.scoring.supplier_names import SupplierNames
 
 MAX_COUNTRIES = 3
 MAX_MENTIONS = 10
@@ -40,17 +40,8 @@ class SupplierIndex:
     """The supplier master, ready to be looked for in many documents."""
 
     def __init__(self, suppliers: Sequence[Supplier]) -> None:
-        self.finder: NameFinder[str] = supplier_finder(suppliers)
+        self.names = SupplierNames(suppliers)
         self.home = {supplier.supplier_id: supplier.home_country for supplier in suppliers}
-        self._by_name = {
-            name.casefold(): supplier.supplier_id
-            for supplier in suppliers
-            for name in (supplier.supplier_id, supplier.name, *supplier.aliases)
-        }
-
-    def resolve(self, name: str) -> str | None:
-        """The supplier with this id, name or alias."""
-        return self._by_name.get(name.casefold())
 
 
 def find_mentions(
@@ -62,7 +53,7 @@ def find_mentions(
     named = _places_by_supplier(text, index)
     passages = Passages(text, language)
     for name, country in hints:
-        supplier_id = index.resolve(name)
+        supplier_id = index.names.resolve(name)
         if supplier_id is None:
             result.unknown_hints.append(name)
         elif country is not None:
@@ -87,7 +78,7 @@ def find_mentions(
 
 def _places_by_supplier(text: str, index: SupplierIndex) -> dict[str, list[tuple[int, int]]]:
     places: dict[str, list[tuple[int, int]]] = {}
-    for match in index.finder.find(text):
+    for match in index.names.find(text):
         places.setdefault(match.value, []).append((match.start, match.end))
     return places
 
@@ -99,9 +90,14 @@ def _by_alias(
     places: Sequence[int],
     index: SupplierIndex,
 ) -> list[Mention]:
-    for source, passage_of in (("sentence", passages.sentence), ("paragraph", passages.paragraph)):
-        around = dict.fromkeys(passage_of(place) for place in places)
-        countries = dict.fromkeys(code for each in around for code in passages.countries(each))
+    sentences = dict.fromkeys(passages.sentence(place) for place in places)
+    paragraphs = dict.fromkeys(passages.paragraph(place) for place in places)
+    for source, around, countries_of in (
+        ("sentence", sentences, passages.countries),
+        ("city", sentences, passages.countries_of_cities),
+        ("paragraph", paragraphs, passages.countries),
+    ):
+        countries = dict.fromkeys(code for each in around for code in countries_of(each))
         if countries:
             return [Mention(supplier_id, code, "alias", source, name) for code in countries]
     return [Mention(supplier_id, index.home[supplier_id], "alias", "home", name)]

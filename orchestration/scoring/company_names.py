@@ -81,6 +81,9 @@ def comparable_name(name: str) -> str:
 
 def end_of_legal_form(text: str, end: int) -> int:
     """Where the legal form ends that follows text[:end] at once; `end` if there is none."""
+    following = text[end : end + 1]
+    if following.isascii() and following not in {" ", ",", "\n"}:
+        return end
     found = _BEHIND.match(text[end : end + _LONGEST_BEHIND])
     if found is None:
         return end

@@ -16,8 +16,8 @@ from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.evidence import document_text, find_quote
 from orchestration.scoring.countries import country_name
+from orchestration.scoring.evidence import document_text, find_quote
 from orchestration.scoring.replies import FindingsReply
 from orchestration.scoring.report import RunReport
 from orchestration.scoring.steps import Run, ask, keep_or_fail

@@ -1,8 +1,8 @@
 """The rule of mentions: which suppliers does a text name, and in which country does it touch them?
 
 The message's hint; else the countries named in the sentences that name the supplier; else those of
-the cities there; else those of the paragraphs; else the supplier's home country. Never the cross product of a document, and what is
-cut off is said. Pure: no SQL.
+the cities there; else those of the paragraphs; else the supplier's home country. Never the cross
+product of a document, and what is cut off is said. Pure: no SQL.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from orchestration.ingestion.suppliers import Supplier
 from orchestration.scoring.passages import Passages
 from orchestration.scoring.supplier_names import SupplierNames
+from orchestration.scoring.taxonomy import Urgency
 
 MAX_COUNTRIES = 3
 MAX_MENTIONS = 10
@@ -18,13 +19,17 @@ MAX_MENTIONS = 10
 
 @dataclass(frozen=True)
 class Mention:
-    """A supplier touched in a country. `matched_text` is the words that named it."""
+    """A supplier touched in a country. `matched_text` is the words that named it; relevance (0-1)
+    and urgency are the LLM's, where it was asked."""
 
     supplier_id: str
     country: str
     found_by: str
     country_source: str
     matched_text: str
+    relevance: float | None = None
+    urgency: Urgency | None = None
+    response_id: int | None = None
 
 
 @dataclass
@@ -35,11 +40,23 @@ class Mentions:
     cut: list[Mention] = field(default_factory=list)
     unknown_hints: list[str] = field(default_factory=list)
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether publishers named all of it: there is nothing to ask."""
+        return all(mention.found_by == "hint" for mention in self.kept)
+
+    def limited(self) -> "Mentions":
+        """Itself, with what is over the limit of a document among what was cut."""
+        self.cut += self.kept[MAX_MENTIONS:]
+        del self.kept[MAX_MENTIONS:]
+        return self
+
 
 class SupplierIndex:
     """The supplier master, ready to be looked for in many documents."""
 
     def __init__(self, suppliers: Sequence[Supplier]) -> None:
+        self.suppliers = {supplier.supplier_id: supplier for supplier in suppliers}
         self.names = SupplierNames(suppliers)
         self.home = {supplier.supplier_id: supplier.home_country for supplier in suppliers}
 
@@ -71,9 +88,7 @@ def find_mentions(
         unique = list({mention.country: mention for mention in reversed(mentions)}.values())[::-1]
         result.kept += unique[:MAX_COUNTRIES]
         result.cut += unique[MAX_COUNTRIES:]
-    result.cut += result.kept[MAX_MENTIONS:]
-    del result.kept[MAX_MENTIONS:]
-    return result
+    return result.limited()
 
 
 def _places_by_supplier(text: str, index: SupplierIndex) -> dict[str, list[tuple[int, int]]]:

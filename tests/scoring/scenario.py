@@ -11,6 +11,7 @@ from orchestration.scoring import mentions
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.results import ScoringResult
 from orchestration.scoring.run import score
+from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 
@@ -41,7 +42,7 @@ def run(
     limits = IngestSettings()
     if targets is None:
         generation = open_stream(connection, llm.model)
-        mentions.resolve_pending(connection, limits.max_item_attempts, generation)
+        mentions.resolve_pending(Run(connection, llm, run_id, generation, limits.max_item_attempts))
     result = score(connection, llm, limits, run_id, targets)
     if result.outage:
         raise result.outage

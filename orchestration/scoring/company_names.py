@@ -54,6 +54,7 @@ _BEHIND = re.compile(
     rf"(?:(?:,\s?|\s){_FORM}(?!\w)){{1,{_MAX_FORMS}}}|(?:{_UNSPACED.pattern})", re.IGNORECASE
 )
 _LONGEST_BEHIND = 80
+_A_WORD = re.compile(r"[\s,]*(?!Co)[A-Z][a-z]")
 _LOWER_CASE_FORM = re.compile(r"[\s,]*(?:plc|gmbh|inc|ltd|llc|aktiengesellschaft)\b")
 
 
@@ -61,8 +62,10 @@ def base_name(name: str) -> str:
     """The name without legal forms at its end; the name itself where nothing else is in it."""
     shorter = name
     while True:
-        without = _UNSPACED.sub("", custom_basename(shorter, _TERMS)).strip() or shorter
-        if without == shorter:
+        without = _UNSPACED.sub("", custom_basename(shorter, _TERMS)).strip()
+        if not without:  # AB Inc.: the name looks like a form
+            without = " ".join(shorter.split()[:-1])
+        if without in {"", shorter}:
             return shorter
         shorter = without
 
@@ -89,7 +92,7 @@ def end_of_legal_form(text: str, end: int) -> int:
         return end
     form = found[0]
     is_written_so = any(c.isupper() or c == "." or ord(c) > 0x2E7F for c in form)
-    if not is_written_so and not _LOWER_CASE_FORM.match(form):
+    if _A_WORD.fullmatch(form) or not (is_written_so or _LOWER_CASE_FORM.match(form)):
         return end
     return end + len(form)
 

@@ -56,6 +56,7 @@ _PLACE_BEFORE = re.compile(r"\b(?:in|from|to|of|within|across) $", re.IGNORECASE
 _PLACE_BEFORE_LENGTH = len("_within ")
 _CITY_BEFORE = re.compile(r"\b(?:in|at|near|from|outside|around) $", re.IGNORECASE)
 _CITY_BEFORE_LENGTH = len("_outside ")
+_GOES_ON = re.compile(r"[ -][A-Z]")  # Boston Scientific is not in Boston
 _SMALLEST_CITY = 100_000
 _TIMES_LARGER = 10
 _NOT_CITIES = {
@@ -145,7 +146,8 @@ def countries_of_cities_in(text: str) -> list[str]:
     codes = []
     for match in _city_finder().find(text):
         before = text[max(0, match.start - _CITY_BEFORE_LENGTH) : match.start]
-        if _CITY_BEFORE.search(before):
+        is_whole = not _GOES_ON.match(text, match.end)
+        if match.value is not None and is_whole and _CITY_BEFORE.search(before):
             codes.append(match.value)
     return list(dict.fromkeys(codes))
 
@@ -156,13 +158,12 @@ def is_place(name: str) -> bool:
 
 
 @cache
-def _city_finder() -> NameFinder[str]:
-    names = (
-        (name, _the_country(sizes))
+def _city_finder() -> NameFinder[str | None]:
+    """Those that say no country are there to match before parts of their names do."""
+    return NameFinder(
+        (name, None if name in _NOT_CITIES else _the_country(sizes))
         for name, sizes in _cities().items()
-        if name not in _NOT_CITIES and not _country_finder().find(name)
     )
-    return NameFinder((name, country) for name, country in names if country is not None)
 
 
 def _the_country(sizes: dict[str, int]) -> str | None:

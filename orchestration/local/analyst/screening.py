@@ -20,7 +20,7 @@ from orchestration.scoring.company_names import base_name, comparable_name, end_
 _LINE = re.compile(r"^(\d+)\. (.*); countries: (.*)$", re.MULTILINE)
 _CODE = re.compile(r"\(([A-Z]{2})\)")
 _CAPITALISED = re.compile(
-    r"\b[A-Z][\w&'’.-]*(?:(?: (?:of|and|&|de|du|la)){0,2} [A-Z][\w&'’-]*){0,5}"  # noqa: RUF001
+    r"\b(?!The )[A-Z][\w&'’.-]*(?:(?: (?:of|&|de|du|la)){0,2} [A-Z][\w&'’-]*){0,5}"  # noqa: RUF001
 )
 _URGENCY = ("low", "normal", "normal", "high", "critical", "critical")
 MAX_OTHERS = 10

@@ -130,7 +130,8 @@ class LlmSettings(Section):
 
     `call_url` is where a person sees a call, with {} for its number. `parameters` (JSON) go into
     each request, such as {"temperature": 0} where a model takes it. A document of more than
-    `max_document_characters` is asked about in parts.
+    `max_document_characters` is asked about in parts. `mentions_model` may be a cheaper one, at the
+    same address, that says whom a document is about.
     """
 
     model_config = SettingsConfigDict(env_prefix="llm_")
@@ -140,6 +141,7 @@ class LlmSettings(Section):
     model: str
     transport: Literal["aiohttp", "httpx"] = "aiohttp"
     response_format: Literal["json_schema", "json_object", "none"] = "json_schema"
+    mentions_model: str | None = None
     concurrency: int = Field(16, ge=1, le=512)
     timeout_seconds: float = Field(60.0, gt=0)
     item_seconds: float = Field(600.0, gt=0)
@@ -151,6 +153,19 @@ class LlmSettings(Section):
     input_usd_per_million: float | None = Field(None, ge=0)
     output_usd_per_million: float | None = Field(None, ge=0)
     call_url: str | None = None
+
+    def of_mentions(self) -> Self:
+        """The same door, led to the model that says whom a document is about. The prices are those
+        of `model`: another one's are looked up, or unknown."""
+        if self.mentions_model in {None, self.model}:
+            return self
+        return self.model_copy(
+            update={
+                "model": self.mentions_model,
+                "input_usd_per_million": None,
+                "output_usd_per_million": None,
+            }
+        )
 
 
 class IngestSettings(Section):

@@ -20,6 +20,7 @@ from orchestration.resources.postgres import Connection
 Step = Literal["mentions", "findings", "briefs"]
 SubjectType = Literal["document", "mention", "pair"]
 LEASE_SECONDS = 180
+USUAL_PRIORITY = 2
 _FIRST_DELAY_SECONDS = 30
 _DELAY_GROWS_BY = 4
 
@@ -59,13 +60,23 @@ def enqueue(
     subject_ids: Sequence[UUID],
     step: Step,
     generation_id: int,
+    priorities: Sequence[int] | None = None,
 ) -> None:
-    """Queue a step for each subject, unless it was queued in this generation before."""
+    """Queue a step for each subject, unless it was queued in this generation before; of a priority
+    each, 0 being done first, or all of the usual one."""
     connection.execute(
-        "insert into risk.work_items (subject_type, subject_id, step, generation_id)"
-        " select %s, subject_id, %s, %s from unnest(%s::uuid[]) as subject_id order by subject_id"
+        "insert into risk.work_items (subject_type, subject_id, step, generation_id, priority)"
+        " select %s, subject_id, %s, %s, priority"
+        " from unnest(%s::uuid[], %s::smallint[]) as subjects (subject_id, priority)"
+        " order by subject_id"
         " on conflict (subject_type, subject_id, step, generation_id) do nothing",
-        [subject_type, step, generation_id, list(subject_ids)],
+        [
+            subject_type,
+            step,
+            generation_id,
+            list(subject_ids),
+            priorities or [USUAL_PRIORITY] * len(subject_ids),
+        ],
     )
 
 
@@ -114,7 +125,7 @@ with picked as (
         step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
         and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
         and (%(generation)s::bigint is null or generation_id = %(generation)s)
-    order by available_at, item_id
+    order by priority, available_at, item_id
     limit %(limit)s
     for update skip locked
 ),
@@ -143,8 +154,8 @@ def claim(
     subject_ids: Sequence[UUID] | None = None,
     generation_id: int | None = None,
 ) -> list[Item]:
-    """Take at most `limit` items, of these subjects and this generation only if given; the oldest
-    first.
+    """Take at most `limit` items, of these subjects and this generation only if given; the most
+    urgent first, of these the oldest.
 
     An item whose lease ended `max_attempts` times is dead: it takes its run down each time.
     """

@@ -15,7 +15,7 @@ from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.matching import country_name
+from orchestration.scoring.countries import country_name
 from orchestration.scoring.replies import BriefReply
 from orchestration.scoring.report import RunReport
 from orchestration.scoring.steps import Run, ask, keep_or_fail

@@ -17,8 +17,8 @@ from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Call
+from orchestration.scoring.countries import country_name
 from orchestration.scoring.evidence import document_text
-from orchestration.scoring.matching import country_name
 from orchestration.scoring.parts import Reading, find_quote_from, merged, read_all
 from orchestration.scoring.replies import Finding
 from orchestration.scoring.report import RunReport

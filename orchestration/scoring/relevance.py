@@ -14,7 +14,9 @@ from orchestration.scoring.countries import country_name
 from orchestration.scoring.evidence import find_quote
 from orchestration.scoring.mention_rule import MAX_COUNTRIES, Mention, Mentions
 from orchestration.scoring.replies import MentionsReply, SupplierVerdict
+from orchestration.scoring.splitting import excerpt
 from orchestration.scoring.supplier_names import SupplierNames
+from orchestration.scoring.visible import visible
 from orchestration.settings import LlmSettings
 
 MAX_CANDIDATES = 20
@@ -53,8 +55,10 @@ class Question:
 
     def call(self, item_id: int, llm: LlmSettings) -> Call:
         """Nothing but the document, names and countries is in it: the cache knows it again."""
+        words = [mention.matched_text for mention in self._found.kept]
+        shown = excerpt(self._text, llm.max_document_characters, words)
         places = {
-            "document": prompts.delimited(self._text),
+            "document": prompts.delimited(visible(shown)),
             "suppliers": "\n".join(
                 self._line(number, supplier_id)
                 for number, supplier_id in enumerate(self._ids, start=1)
@@ -93,7 +97,7 @@ class Question:
         names = " | ".join([supplier.name, *sorted(supplier.aliases)])
         codes = [mention.country for mention in self._of(supplier_id)]
         countries = ", ".join(f"{country_name(code)} ({code})" for code in codes)
-        return f"{number}. {names}; countries: {countries}"
+        return prompts.line(f"{number}. {names}; countries: {countries}")
 
     def _fault(self, reply: MentionsReply) -> str | None:
         numbers = [one.supplier for one in reply.suppliers]

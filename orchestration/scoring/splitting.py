@@ -4,7 +4,9 @@ Pure. The parts joined are the text again; each knows where in the text it begin
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sentencex
 
@@ -43,6 +45,20 @@ def halve(part: Part, language: str | None = None) -> tuple[Part, Part]:
     middle = (len(part.text) + 1) // 2
     cut = _cut(part.text[:middle], language)
     return Part(part.start, part.text[:cut]), Part(part.start + cut, part.text[cut:])
+
+
+def excerpt(text: str, limit: int, words: Sequence[str], language: str | None = None) -> str:
+    """The text, or of one that is too long its beginning and what holds one of the words, in the
+    order of the text, with marks where something is left out; about `limit` characters."""
+    if len(text) <= limit:
+        return text
+    pieces = split(text, max(2, limit // 20), language)
+    wanted = [piece for piece in pieces[10:] if any(word in piece.text for word in words)]
+    shown = [*pieces[:10], *wanted[:10]]
+    joined = shown[0].text
+    for before, piece in pairwise(shown):
+        joined += piece.text if before.end == piece.start else f"\n[...]\n{piece.text}"
+    return joined if shown[-1].end == len(text) else f"{joined}\n[...]"
 
 
 def _cut(window: str, language: str | None) -> int:

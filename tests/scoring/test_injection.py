@@ -126,7 +126,9 @@ def test_a_canary_in_an_answer_that_breaks_the_schema_has_leaked_all_the_same(
 ) -> None:
     def babbling(prompt: str) -> tuple[int, object]:
         place = prompt.find("KX")
-        return 200, completion(f"Sure: {prompt[place : place + 12]}") if place >= 0 else quoting()
+        if place >= 0:
+            return 200, completion(f"Sure: {prompt[place : place + 12]}")
+        return 200, completion("Sure.") if "does not count" in prompt else quoting()
 
     with endpoint(babbling) as (url, _):
         asked = asking.ask(connection, scripted(analyst.settings, url), sample(2), attacks.load())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.ingestion.message import Document
+from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.calls import Answer
 from orchestration.scoring.checks import violations
@@ -22,6 +22,12 @@ FILLER = "The committee met again and took note of what its members had to say. 
 TITLE = "Report on Acme Corp in Mexico"
 FIRE = "A fire at Acme Corp destroyed the plant in Mexico."
 STRIKE = "Workers of Acme Corp are on strike in Mexico."
+
+
+def hinted(text: str, title: str = TITLE) -> Document:
+    """Of a publisher who says who is meant: nothing is asked before the findings."""
+    hints = (SupplierHint(supplier="acme", country="MX"),)
+    return Document(title=title, text=text, supplier_hints=hints)
 
 
 def pages(number: int, first: int = 1) -> str:
@@ -74,7 +80,7 @@ def test_a_document_of_300_pages_is_scored_with_quotes_at_their_places(
 def test_each_part_shows_the_title_and_a_short_document_is_one_part(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_documents(connection, [Document(title=TITLE, text=pages(3)), Document(text=RECALL)])
+    land_documents(connection, [hinted(pages(3)), hinted(RECALL, "")])
     with endpoint(lambda _: (200, quoting())) as (url, asked):
         settings = scripted(analyst.settings, url)
         run(connection, settings.model_copy(update={"max_document_characters": 2_500}))
@@ -86,7 +92,7 @@ def test_each_part_shows_the_title_and_a_short_document_is_one_part(
 def test_a_part_that_fails_fails_the_item_and_the_other_parts_are_not_paid_twice(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_documents(connection, [Document(title=TITLE, text=f"{pages(2)}\n\n{FIRE}")])
+    land_documents(connection, [hinted(f"{pages(2)}\n\n{FIRE}")])
     settings = analyst.settings.model_copy(update={"max_document_characters": 2_500})
     analyst.fail_with({"kind": "cut_off", "contains": FIRE})
     run(connection, settings)
@@ -96,7 +102,7 @@ def test_a_part_that_fails_fails_the_item_and_the_other_parts_are_not_paid_twice
     analyst.recover()
     run(connection, settings, targets=["acme@MX"])
     assert totals(connection) == {"scored": 1}
-    assert calls(connection) == paid + 2
+    assert calls(connection) == paid + 2  # the part that failed, and the brief
     assert violations(connection) == {}
 
 
@@ -116,7 +122,7 @@ def test_a_part_that_is_too_long_for_the_model_is_halved_until_it_is_not(
     connection: Connection, analyst: Analyst
 ) -> None:
     body = f"{pages(7)}\n\n{FIRE}\n\n{pages(7, 8)}"
-    land_documents(connection, [Document(title=TITLE, text=body)])
+    land_documents(connection, [hinted(body)])
     with endpoint(too_long_above(5_000)) as (url, asked):
         run(connection, scripted(analyst.settings, url))
     assert totals(connection) == {"scored": 1}

@@ -92,12 +92,12 @@ def ask(
         for offset, attack in enumerate(attacks)
     ]
     answers = _answers(connection, llm, [*clean, *(call for _, _, call in pairs)])
-    texts = _texts(connection, list(answers.values()))
+    texts = _texts(connection, list(answers))
     trials = []
     for number, attack, call in pairs:
         before, after = answers[clean[number].cache_key], answers[call.cache_key]
         if before.outcome == OK:
-            leaked = asked_about[number].token in texts.get(after.response_id or 0, "")
+            leaked = asked_about[number].token in texts.get(call.cache_key, "")
             trials.append(Trial(attack, before.reply, after.reply, leaked))
     costs = [answer.cost_usd for answer in answers.values()]
     return Asked(
@@ -143,11 +143,11 @@ def _item(connection: Connection) -> int:
     return int(row["item_id"])
 
 
-def _texts(connection: Connection, answers: Sequence[Answer]) -> dict[int, str]:
-    """The answers as they came, also those that break the schema."""
+def _texts(connection: Connection, cache_keys: Sequence[str]) -> dict[str, str]:
+    """All that was answered to a question, also what broke the schema or was asked for again."""
     rows = connection.execute(
-        "select response_id, coalesce(answer, '') as answer from llm.responses"
-        " where response_id = any(%s)",
-        [[answer.response_id for answer in answers if answer.response_id is not None]],
+        "select cache_key, string_agg(answer, E'\\n') as answers from llm.responses"
+        " where cache_key = any(%s) group by cache_key",
+        [list(cache_keys)],
     )
-    return {row["response_id"]: row["answer"] for row in rows}
+    return {row["cache_key"]: row["answers"] or "" for row in rows}

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 from benchmarks.measuring import Figure, in_turns
-from benchmarks.parts import Parts
+from benchmarks.parts import Parts, postgres_environment
 from benchmarks.sample import distinct_documents
 from orchestration.ingestion.publisher import publish
 from orchestration.ingestion.reading import Record
 from orchestration.local import emulator
 from orchestration.resources.pubsub import GooglePubsub
-from orchestration.settings import REPOSITORY, PostgresSettings, PubsubSettings
+from orchestration.settings import REPOSITORY, PubsubSettings
 
 _DEEP = 20_000
 _SHALLOW = 1_000
@@ -34,7 +34,12 @@ def _peak_mb(parts: Parts, depth: int) -> float:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.backlog"],
             cwd=REPOSITORY,
-            env={**os.environ, **_environment(database, topic)},
+            env={
+                **os.environ,
+                **postgres_environment(database),
+                "PUBSUB_PROJECT_ID": topic.project_id,
+                "PUBSUB_EMULATOR_HOST": topic.emulator_host or "",
+            },
             stdout=subprocess.PIPE,
             check=True,
         )
@@ -50,20 +55,3 @@ def _publish(emulator_host: str, depth: int) -> PubsubSettings:
     with GooglePubsub(topic) as broker:
         publish(broker, records, "bench", "", 1_000_000, on_progress=lambda: None)
     return topic
-
-
-def _environment(database: PostgresSettings, topic: PubsubSettings) -> dict[str, str]:
-    """Both doors' settings, under the names that the settings are read by."""
-    passwords = {
-        name.upper(): getattr(database, name).get_secret_value()
-        for name in PostgresSettings.model_fields
-        if name.endswith("_password")
-    }
-    return {
-        **{f"POSTGRES_{name}": value for name, value in passwords.items()},
-        "POSTGRES_HOST": database.host,
-        "POSTGRES_PORT": str(database.port),
-        "POSTGRES_DATABASE": database.database,
-        "PUBSUB_PROJECT_ID": topic.project_id,
-        "PUBSUB_EMULATOR_HOST": topic.emulator_host or "",
-    }

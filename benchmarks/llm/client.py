@@ -121,7 +121,11 @@ def main() -> None:
         begin = time.monotonic()
         spent = spent_by(lambda: work(options.calls))
         end = time.monotonic()
-        print(json.dumps({"begin": begin, "end": end, "cpu": spent.cpu, "calls": options.calls}))
+        print(
+            json.dumps({"begin": begin, "end": end, "cpu": spent.cpu, "calls": options.calls}),
+            flush=True,
+        )
+        sys.stdin.read()  # the database's process for this connection is to be looked at first
 
 
 def _end_with_stdin() -> None:

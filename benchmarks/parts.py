@@ -72,6 +72,11 @@ class Parts:
         return cluster
 
     @property
+    def folder(self) -> Path:
+        """Where files may lie until this process ends."""
+        return self._state.folder
+
+    @property
     def postgres_log(self) -> Path:
         """What the server writes."""
         return self._state.logs / "postgres.log"

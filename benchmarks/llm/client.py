@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ import openai
 
 from benchmarks.llm import world
 from benchmarks.measuring import spent_by
+from orchestration.errors import LlmError
 from orchestration.resources.postgres import connect
 from orchestration.scoring import findings
 from orchestration.scoring.generations import open_stream
@@ -75,7 +77,7 @@ def bare(llm: LlmSettings, options: argparse.Namespace) -> Iterator[Work]:
 @contextmanager
 def sdk(llm: LlmSettings, options: argparse.Namespace) -> Iterator[Work]:
     """AsyncOpenAI as it comes, with its own retries; what it gives up is not tried again."""
-    bodies = iter(_requests(llm, options))
+    bodies = cycle(_requests(llm, options))
 
     async def send_all(count: int) -> None:
         mine = (next(bodies) for _ in range(count))
@@ -138,7 +140,7 @@ def _work_on(work: Work, count: int) -> None:
     while True:
         try:
             work(count)
-        except RuntimeError as error:
+        except (RuntimeError, LlmError) as error:
             print(error, file=sys.stderr)
         time.sleep(_NOTHING_TO_DO_SECONDS)
 

@@ -56,7 +56,7 @@ async def by_openai(requests: Sequence[Request]) -> None:
 
 async def by_instructor(requests: Sequence[Request]) -> None:
     """AsyncOpenAI with instructor around it, in the mode for strict JSON schemas."""
-    import instructor
+    import instructor  # type: ignore[import-not-found]
     from openai import AsyncOpenAI
 
     async with AsyncOpenAI(base_url=_URL, api_key="stub", max_retries=0) as client:
@@ -71,7 +71,7 @@ async def by_instructor(requests: Sequence[Request]) -> None:
 async def by_litellm(requests: Sequence[Request]) -> None:
     """`acompletion`; it hands back text, which is then validated."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else it is fetched from the network
-    import litellm
+    import litellm  # type: ignore[import-not-found]
 
     async def send(request: Request) -> Any:
         completion = await litellm.acompletion(
@@ -88,7 +88,7 @@ async def by_litellm(requests: Sequence[Request]) -> None:
 
 async def by_langchain(requests: Sequence[Request]) -> None:
     """`with_structured_output(...).abatch` of ChatOpenAI."""
-    from langchain_openai import ChatOpenAI
+    from langchain_openai import ChatOpenAI  # type: ignore[import-not-found]
 
     parameters = {k: v for k, v in requests[0].items() if k != "messages"}
     chat = ChatOpenAI(base_url=_URL, api_key="stub", max_retries=0, **parameters)

@@ -94,16 +94,10 @@ def used_share(before: dict[str, Any], after: dict[str, Any]) -> float:
     That is what flowed into a bucket, and what was taken out of its level: never more than 1.
     """
     minutes: float = (after["at"] - before["at"]) / 60
-    taken = {
-        "requests": after["answered"] - before["answered"],
-        "tokens": after["input_tokens"]
-        + after["output_tokens"]
-        - before["input_tokens"]
-        - before["output_tokens"],
-    }
     sizes = {"requests": _REQUESTS, "tokens": _TOKENS}
     shares = (
-        taken[name] / (size * minutes + max(0.0, before["levels"][name] - after["levels"][name]))
+        (after["taken"][name] - before["taken"][name])
+        / (size * minutes + max(0.0, before["levels"][name] - after["levels"][name]))
         for name, size in sizes.items()
     )
     return float(max(shares))

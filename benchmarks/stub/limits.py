@@ -15,6 +15,7 @@ class Bucket:
         self._rate = per_minute / 60
         self._level = float(per_minute)
         self._filled_at = now
+        self.taken = 0.0
 
     def level(self, now: float) -> float:
         """How much may be taken."""
@@ -22,7 +23,8 @@ class Bucket:
         return min(float(self.per_minute), grown)
 
     def take(self, amount: float, now: float) -> None:
-        """Take it; more than there is leaves a debt, as output that nobody could foresee does."""
+        """Take what there is; `taken` adds it up."""
+        self.taken += amount
         self._level = self.level(now) - amount
         self._filled_at = now
 

@@ -57,11 +57,13 @@ class Stub:
     served: Served = field(default_factory=Served)
 
     def report(self) -> dict[str, Any]:
-        """The body of /served. `levels` is what may still be taken from each limit."""
+        """The body of /served. `taken` went through each limit, `levels` is what is left."""
         now = time.monotonic()
         counts = vars(self.served) | {"faults": dict(self.served.faults)}
         levels = {name: bucket.level(now) for name, bucket in self.limits.buckets.items()}
-        return {**counts, "at": now, "cpu_seconds": time.process_time(), "levels": levels}
+        taken = {name: bucket.taken for name, bucket in self.limits.buckets.items()}
+        spent = {"at": now, "cpu_seconds": time.process_time()}
+        return {**counts, **spent, "levels": levels, "taken": taken}
 
 
 class Connection(asyncio.Protocol):

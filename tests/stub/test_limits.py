@@ -75,6 +75,12 @@ def test_after_the_seconds_it_was_told_a_request_passes_and_not_before() -> None
     assert limits.admit(1, now=10) is None
 
 
+def test_idle_time_saves_up_no_more_than_a_minute() -> None:
+    limits = Limits(6, None, now=0)
+    passed = [limits.admit(1, now=3_600) is None for _ in range(8)]
+    assert passed == [True] * 6 + [False] * 2
+
+
 def test_a_request_larger_than_the_limit_is_not_told_to_wait() -> None:
     refusal = Limits(None, 100, now=0).admit(101, now=0)
     assert refusal is not None
@@ -127,23 +133,17 @@ def test_no_share_is_no_fault() -> None:
     assert {faults.next() for _ in range(1_000)} == {None}
 
 
-def _served(
-    at: float, tokens: int, answered: int, levels: tuple[float, float]
-) -> dict[str, object]:
+def _served(at: float, tokens: float, level: float) -> dict[str, object]:
     return {
         "at": at,
-        "answered": answered,
-        "input_tokens": tokens,
-        "output_tokens": 0,
-        "levels": dict(zip(("requests", "tokens"), levels, strict=True)),
+        "taken": {"requests": 0, "tokens": tokens},
+        "levels": {"requests": 600, "tokens": level},
     }
 
 
 def test_the_used_share_is_of_the_limit_that_binds() -> None:
-    before = _served(0, 0, 0, (600, 0))
-    assert used_share(before, _served(60, 150_000, 60, (600, 0))) == 0.75
+    assert used_share(_served(0, 0, 0), _served(60, 150_000, 0)) == 0.75
 
 
 def test_what_is_taken_out_of_a_full_bucket_makes_no_share_above_one() -> None:
-    before = _served(0, 0, 0, (600, 200_000))
-    assert used_share(before, _served(60, 400_000, 60, (600, 0))) == 1
+    assert used_share(_served(0, 0, 200_000), _served(60, 400_000, 0)) == 1

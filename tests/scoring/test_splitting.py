@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.scoring.splitting import Part, halve, split
+from orchestration.scoring.splitting import Part, excerpt, halve, split
 
 WORDS = st.text("aB .!?\n\t\u3002é\u0301👩\u200d", max_size=400)
 LIMITS = st.integers(2, 60)
@@ -42,3 +42,18 @@ def test_a_text_is_cut_at_a_paragraph_else_a_sentence_else_a_word_else_anywhere(
         ("x" * 30, "x" * 20),
     ):
         assert split(text, 20)[0].text == first
+
+
+def test_an_excerpt_is_the_beginning_and_what_names_somebody() -> None:
+    filler = "Nothing of note was said here. " * 3
+    text = "\n\n".join([*([filler] * 40), "Acme burns.", *([filler] * 40)])
+    shown = excerpt(text, 1_000, ["Acme"])
+    assert shown.startswith(filler)
+    assert "Acme burns." in shown
+    assert shown.count("[...]") == 2
+    assert len(shown) < 1_200
+
+
+@given(WORDS, LIMITS)
+def test_an_excerpt_of_a_short_text_is_the_text(text: str, limit: int) -> None:
+    assert excerpt(text, max(limit, len(text)), ["a"]) == text

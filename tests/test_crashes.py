@@ -95,7 +95,8 @@ def test_nothing_is_lost_or_done_twice_after_a_kill(
     assert assessed["n"] == 3
     paid = one(
         connection,
-        "select count(*) as attempts, count(*) filter (where outcome is null) as lost"
+        "select count(*) as attempts,"
+        " count(*) filter (where outcome is null or outcome = 'abandoned') as lost"
         " from llm.attempts",
     )
     calls = analyst.served() - served

@@ -54,6 +54,10 @@ _BEHIND = re.compile(
     rf"(?:(?:,\s?|\s){_FORM}(?!\w)){{1,{_MAX_FORMS}}}|(?:{_UNSPACED.pattern})", re.IGNORECASE
 )
 _LONGEST_BEHIND = 80
+_NEXT_WORD = re.compile(
+    r"(?:,?\s)?([\x21-\x2b\x2d-\x7e]{0,20}+)(?![^\x00-\x7f])"
+)  # quick: most are no form
+_FIRST_PARTS = {parts[0] for parts in _FORMS} | {""}
 _A_WORD = re.compile(r"[\s,]*(?!Co)[A-Z][a-z]")
 _LOWER_CASE_FORM = re.compile(r"[\s,]*(?:plc|gmbh|inc|ltd|llc|aktiengesellschaft)\b")
 
@@ -84,8 +88,8 @@ def comparable_name(name: str) -> str:
 
 def end_of_legal_form(text: str, end: int) -> int:
     """Where the legal form ends that follows text[:end] at once; `end` if there is none."""
-    following = text[end : end + 1]
-    if following.isascii() and following not in {" ", ",", "\n"}:
+    following = _NEXT_WORD.match(text, end)
+    if following and following[1].replace(".", "").casefold() not in _FIRST_PARTS:
         return end
     found = _BEHIND.match(text[end : end + _LONGEST_BEHIND])
     if found is None:

@@ -5,8 +5,7 @@ One automaton holds all names, so the time depends on the text and not on the nu
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import ahocorasick
 
@@ -16,8 +15,7 @@ Value = TypeVar("Value")
 SHORT_NAME = 4
 
 
-@dataclass(frozen=True)
-class Match(Generic[Value]):
+class Match(NamedTuple, Generic[Value]):
     """A name found at text[start:end]."""
 
     start: int

@@ -24,7 +24,10 @@ _PARTICLES = re.compile(
 
 def is_whole_word(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] does not cut a word in two."""
-    return _begins(text, start) and _ends(text, end)
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    is_apart = not (_is_word(before) or _is_word(after))
+    return is_apart or (_begins(text, start) and _ends(text, end))
 
 
 def _begins(text: str, start: int) -> bool:

@@ -5,7 +5,7 @@ lease writes nothing. `available_at` is when an item may be claimed: of a claime
 its lease. No lock is held during a call to the LLM.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
@@ -272,8 +272,10 @@ def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int
 
 
 @contextmanager
-def given_back(connection: Connection, items: Sequence[Item], max_attempts: int) -> Iterator[None]:
-    """Whatever ends the block early, nothing stays claimed.
+def given_back(
+    connection: Connection, items: Collection[Item], max_attempts: int
+) -> Iterator[None]:
+    """Whatever ends the block early, nothing of what the items are by then stays claimed.
 
     An endpoint that answers nobody (LlmError) or an interrupt costs no attempt. Any other error may
     be the items' own and come again each time: it counts, so that they are dead in the end.
@@ -293,7 +295,7 @@ def given_back(connection: Connection, items: Sequence[Item], max_attempts: int)
         raise
 
 
-def release(connection: Connection, items: Sequence[Item]) -> None:
+def release(connection: Connection, items: Collection[Item]) -> None:
     """Give unfinished items back at once, as if never claimed: the run ends for another reason."""
     connection.execute(
         """
@@ -309,5 +311,5 @@ def release(connection: Connection, items: Sequence[Item]) -> None:
     )
 
 
-def _ids_and_tokens(items: Sequence[Item]) -> list[list[int]]:
+def _ids_and_tokens(items: Collection[Item]) -> list[list[int]]:
     return [[item.item_id for item in items], [item.fencing_token for item in items]]

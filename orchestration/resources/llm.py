@@ -25,7 +25,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
 _MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
 _IN_WORDS = "\n\nAnswer with one JSON object of this schema:\n"
-_TOO_LONG = "context_length_exceeded"
+_TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
 _TRANSPORTS = {"aiohttp": DefaultAioHttpClient, "httpx": DefaultAsyncHttpxClient}
 
 
@@ -191,7 +191,7 @@ def _status_failure(error: openai.APIStatusError) -> Exception:
         )
     kinds = {403: FORBIDDEN, 429: "rate_limited"}
     kind = kinds.get(status, "server_error" if status >= 500 else "bad_request")
-    if status in {400, 413} and _TOO_LONG in body:
+    if status in {400, 413} and any(code in body for code in _TOO_LONG):
         kind = TOO_LONG
     return CallFailed(
         kind,

@@ -42,14 +42,14 @@ class Work(Protocol):
     def more(self) -> Sequence[Call]:
         """The next calls; none when there are no more."""
 
-    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> None:
-        """These calls are answered, well or not."""
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        """These calls are answered, well or not. Returns the calls that follow from that."""
 
     def keep_alive(self) -> None:
         """Called every quarter of a lease."""
 
 
-def answer(connection: Connection, settings: LlmSettings, run_id: str, work: Work) -> None:
+def answer_stream(connection: Connection, settings: LlmSettings, run_id: str, work: Work) -> None:
     """Answer all calls that the work has.
 
     Raises EndpointRefuses when no call can succeed until a setting changes, EndpointUnavailable
@@ -65,10 +65,10 @@ def answer_all(
     run_id: str,
     keep_alive: Callable[[], None] = lambda: None,
 ) -> dict[str, Answer]:
-    """Answers by cache key, of calls that are known beforehand. Raises as `answer`."""
+    """Answers by cache key, of calls that are known beforehand. Raises as `answer_stream`."""
     work = _AllAtOnce(calls, keep_alive)
     if calls:
-        answer(connection, settings, run_id, work)
+        answer_stream(connection, settings, run_id, work)
     return work.answers
 
 
@@ -82,8 +82,9 @@ class _AllAtOnce:
         calls, self._calls = self._calls, []
         return calls
 
-    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> None:
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
         self.answers |= {call.cache_key: answer for call, answer in answered}
+        return []
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,9 @@ class _Session:
         for begin in range(0, len(ended), _GROUP_SIZE):
             self._save(ended[begin : begin + _GROUP_SIZE])
         while self._has_more and len(self._waiting) < self._settings.concurrency:
-            self._take_more()
+            calls = self._work.more()
+            self._has_more = bool(calls)
+            self._take(calls)
         self._start()
 
     def _save(self, group: Sequence[_Ended]) -> None:
@@ -191,12 +194,13 @@ class _Session:
         answered = [e for e in group if e.answer]
         for each in answered:
             del self._open[each.asking.call.cache_key]
-        self._work.keep([pair for each in answered for pair in each.answers(ids)])
+        if answered:
+            self._take(self._work.keep([pair for one in answered for pair in one.answers(ids)]))
 
-    def _take_more(self) -> None:
+    def _take(self, calls: Sequence[Call]) -> None:
         """What the cache knows needs no asking; equal calls are asked once."""
-        calls = self._work.more()
-        self._has_more = bool(calls)
+        if not calls:
+            return
         known = ledger.find_cached(self._connection, [call.cache_key for call in calls])
         answered = []
         for call in calls:
@@ -212,7 +216,7 @@ class _Session:
                 self._waiting.append(asking)
                 self._health.expect_one()
         if answered:
-            self._work.keep(answered)
+            self._take(self._work.keep(answered))
 
     def _start(self) -> None:
         """Commit attempts for the slots that are free, and for some that soon will be."""

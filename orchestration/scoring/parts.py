@@ -2,7 +2,7 @@
 long; and makes one answer of those of all parts.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestration.scoring.calls import OK, Answer, Call
@@ -16,20 +16,43 @@ SHORTEST_HALVED = 2_000
 
 @dataclass
 class Reading:
-    """A text in parts, and the answer to each. `asked` holds also what was then halved."""
+    """A text in parts: those that are to be asked about, by cache key those that are being asked,
+    and those that were read, each with its answer."""
 
     language: str | None
     open: list[Part]
-    asked: dict[str, Answer] = field(default_factory=dict)
+    asked: dict[str, list[Part]] = field(default_factory=dict)
     read: list[tuple[Part, Answer]] = field(default_factory=list)
 
-    def take(self, part: Part, call: Call, answer: Answer) -> None:
+    def calls(self, call: Callable[[Part], Call]) -> list[Call]:
+        """About each open part; parts that are alike make one. Of a text with a part that failed
+        no more is asked: what it lacks is asked when it is tried again, the rest is cached."""
+        parts, self.open = self.open, []
+        calls: dict[str, Call] = {}
+        for part in parts if self.failure is None else []:
+            one = call(part)
+            if one.cache_key not in self.asked:
+                calls[one.cache_key] = one
+            self.asked.setdefault(one.cache_key, []).append(part)
+        return list(calls.values())
+
+    def take(self, cache_key: str, answer: Answer) -> None:
         """Keep the answer to a part, or open its halves."""
-        self.asked[call.cache_key] = answer
-        if answer.outcome == TOO_LONG and len(part.text) > SHORTEST_HALVED:
-            self.open += halve(part, self.language)
-        else:
-            self.read.append((part, answer))
+        for part in self.asked.pop(cache_key, []):
+            if answer.outcome == TOO_LONG and len(part.text) > SHORTEST_HALVED:
+                self.open += halve(part, self.language)
+            else:
+                self.read.append((part, answer))
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing is asked, and nothing is to be asked."""
+        return not self.asked and (not self.open or self.failure is not None)
+
+    @property
+    def is_good(self) -> bool:
+        """It was read to its end."""
+        return self.failure is None
 
     @property
     def answers(self) -> list[Answer]:
@@ -47,29 +70,6 @@ class Reading:
         """Of the answers that it rests on, each once: parts that are alike have one."""
         ids = (answer.response_id for answer in self.answers)
         return list(dict.fromkeys(one for one in ids if one is not None))
-
-
-def read_all(
-    readings: Mapping[int, Reading],
-    call: Callable[[int, Part], Call],
-    ask: Callable[[Sequence[Call]], Mapping[str, Answer]],
-) -> None:
-    """Ask for every open part until none is left. A text with a part that failed is not gone on
-    with: what it lacks is asked when it is tried again, the rest comes from the cache."""
-    while calls := list(_open_calls(readings, call)):
-        answers = ask([one for _, _, one in calls])
-        for reading, part, one in calls:
-            reading.take(part, one, answers[one.cache_key])
-
-
-def _open_calls(
-    readings: Mapping[int, Reading], call: Callable[[int, Part], Call]
-) -> Iterator[tuple[Reading, Part, Call]]:
-    for key, reading in readings.items():
-        parts, reading.open = reading.open, []
-        if reading.failure is None:
-            for part in parts:
-                yield reading, part, call(key, part)
 
 
 def merged(reading: Reading) -> tuple[FindingsReply, list[Part]]:

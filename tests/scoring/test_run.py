@@ -5,12 +5,13 @@ import pytest
 from orchestration.ingestion import work_items
 from orchestration.ingestion.message import Document
 from orchestration.resources.llm import EndpointRefuses
-from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import engine, findings, steps
+from orchestration.resources.postgres import Connection, connect, one
+from orchestration.scoring import findings
 from orchestration.scoring.checks import QUOTES, violations
 from orchestration.scoring.status import status
-from orchestration.settings import LlmSettings
+from orchestration.settings import LlmSettings, PostgresSettings
 from tests.conftest import Analyst
+from tests.scoring.endpoint import endpoint, quoting
 from tests.scoring.scenario import (
     BANKRUPTCY,
     RECALL,
@@ -171,22 +172,20 @@ def test_a_wrong_key_ends_the_run_and_leaves_everything_pending(
 
 
 def test_a_run_that_lost_its_lease_writes_nothing(
-    connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, database: PostgresSettings, analyst: Analyst
 ) -> None:
     land_hinted(connection, RECALL)
-    real = engine.answer_all
+    stolen: list[work_items.Item] = []
 
-    def slow(*arguments: object) -> object:
-        answers = real(*arguments)  # type: ignore[arg-type]
-        connection.execute(
-            "update risk.work_items set available_at = now() where state = 'claimed'"
-        )
-        stolen = work_items.claim(connection, "findings", 10, 3)
-        assert len(stolen) == 1
-        return answers
+    def steal_and_answer(_: str) -> tuple[int, object]:
+        with connect(database, "thief") as thief:
+            thief.execute("update risk.work_items set available_at = now() where state = 'claimed'")
+            stolen.extend(work_items.claim(thief, "findings", 10, 3))
+        return 200, quoting(RECALL)
 
-    monkeypatch.setattr(steps, "answer_all", slow)
-    run(connection, analyst.settings)
+    with endpoint(steal_and_answer) as (url, _):
+        run(connection, analyst.settings.model_copy(update={"base_url": url}))
+    assert len(stolen) == 1
     assert one(connection, "select count(*) as n from risk.assessments")["n"] == 0
     assert totals(connection) == {"pending": 1}
 

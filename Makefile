@@ -54,7 +54,7 @@ bench-llm: $(DEV_STAMP) ## Measure the LLM engine beside a bare loop and other l
 
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev $(LOCK_OPTIONS) \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra local-llm --extra dev $(LOCK_OPTIONS) \
 		-c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile benchmarks/peers.in $(LOCK_OPTIONS) -o benchmarks/peers.lock
 

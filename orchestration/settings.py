@@ -144,6 +144,8 @@ class LlmSettings(Section):
     mentions_model: str | None = None
     concurrency: int = Field(16, ge=1, le=512)
     timeout_seconds: float = Field(60.0, gt=0)
+    requests_per_minute: int | None = Field(None, ge=1)
+    tokens_per_minute: int | None = Field(None, ge=1)
     item_seconds: float = Field(600.0, gt=0)
     max_attempts: int = Field(4, ge=1, le=20)
     max_output_tokens: int = Field(4096, ge=64)

@@ -11,10 +11,12 @@ from decimal import Decimal
 from orchestration.resources.llm import CallFailed, Reply, Request
 from orchestration.scoring.calls import Call, request_key
 
-_MAX_RETRY_AFTER_SECONDS = 60.0
+MAX_RETRY_AFTER_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 20.0
 _SHOWN_ANSWER = 20_000
+_CHARACTERS_PER_TOKEN = 4
+_ANSWER_TOKENS = 300
 
 
 @dataclass
@@ -35,6 +37,12 @@ class Asking:
         self.request: Request = self.call.request
         self.key: str = self.call.cache_key
 
+    @property
+    def tokens(self) -> int:
+        """About how many it will take, both ways."""
+        sent = sum(len(message["content"]) for message in self.request.messages)
+        return sent // _CHARACTERS_PER_TOKEN + _ANSWER_TOKENS
+
     def seconds_to_retry(self, failure: CallFailed, now: float) -> float | None:
         """What the endpoint asked for (Retry-After), else exponential with full jitter; None when
         it is not to be tried again."""
@@ -44,7 +52,7 @@ class Asking:
         longest = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**self.tries)
         wait = random.uniform(0, longest)  # noqa: S311 - jitter
         if failure.retry_after is not None:
-            wait = min(failure.retry_after, _MAX_RETRY_AFTER_SECONDS)
+            wait = min(failure.retry_after, MAX_RETRY_AFTER_SECONDS)
         return wait if now + wait < self.began_at + llm.item_seconds else None
 
     def pay(self, cost_usd: Decimal | None) -> None:

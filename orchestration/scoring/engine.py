@@ -23,10 +23,11 @@ from orchestration.resources.llm import CallFailed, EndpointRefuses, Reply, open
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
 from orchestration.scoring.admission import Admission
-from orchestration.scoring.asking import Asking
+from orchestration.scoring.asking import MAX_RETRY_AFTER_SECONDS, Asking
 from orchestration.scoring.calls import Answer, Call, judge, parse
 from orchestration.scoring.ledger import Attempt
 from orchestration.scoring.outage import Health
+from orchestration.scoring.pacing import Pace
 from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
@@ -130,6 +131,7 @@ class _Session:
         self._trouble: BaseException | None = None
         self._something_happened = asyncio.Event()
         self._admission = Admission(settings.concurrency)
+        self._pace = Pace(connection, settings)
         self._health = Health(ledger.was_answered(connection, run_id))
 
     async def run(self) -> None:
@@ -156,9 +158,18 @@ class _Session:
                 raise self._trouble
             self._send()
             self._settle_doubtful()
-            if self._open and not self._ended and not self._is_behind():
-                await self._something_happened.wait()
-                await asyncio.sleep(_GROUP_SECONDS)
+            if self._open and not self._ended:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the next turn has something to do."""
+        if self._waiting and self._pace.seconds_to_wait:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._pace.seconds_to_wait, 1.0)):
+                    await self._something_happened.wait()
+        elif not self._is_behind():
+            await self._something_happened.wait()
+        await asyncio.sleep(_GROUP_SECONDS)
 
     async def _keep_alive(self) -> None:
         while True:
@@ -220,7 +231,9 @@ class _Session:
 
     def _start(self) -> None:
         """Commit attempts for the slots that are free, and for some that soon will be."""
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._room()))]
+        room = min(len(self._waiting), self._room())
+        count = self._pace.lease([asking.tokens for asking in list(self._waiting)[:room]])
+        group = [self._waiting.popleft() for _ in range(count)]
         if not group:
             return
         seconds = self._settings.timeout_seconds * 1.5
@@ -286,6 +299,9 @@ class _Session:
     def _replied(self, asking: Asking, begin: float, reply: Reply) -> None:
         self._admission.answered()
         self._health.answered()
+        if reply.limits:
+            self._pace.heard(reply.limits)
+        self._pace.used(asking.tokens, (reply.input_tokens or 0) + (reply.output_tokens or 0))
         outcome, detail, parsed = judge(asking.call, reply)
         cost = ledger.cost_usd(asking.call.llm, reply)
         asking.pay(cost)
@@ -321,6 +337,8 @@ class _Session:
             request_id=failure.request_id,
         )
         self._ended.append(_Ended(asking, attempt))
+        if failure.retry_after:
+            self._pace.hold(min(failure.retry_after, MAX_RETRY_AFTER_SECONDS))
         wait = asking.seconds_to_retry(failure, now)
         if wait is not None:
             asyncio.get_running_loop().call_later(wait, self._wake, asking)

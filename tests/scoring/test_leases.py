@@ -14,7 +14,7 @@ from orchestration.scoring.generations import open_stream
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
 from tests.local.stack import eventually
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, resolve, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, land_texts, resolve, run
 from tests.scoring.test_run import totals
 
 CLAIMED = "select 1 from risk.work_items where step = 'findings' and state = 'claimed'"
@@ -44,7 +44,7 @@ def test_a_call_that_outlasts_the_lease_keeps_its_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(work_items, "LEASE_SECONDS", 3)
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     analyst.fail_with({"kind": "latency", "seconds": 8, "times": 1})
     settings = analyst.settings.model_copy(update={"timeout_seconds": 30})
     thread = threading.Thread(target=run, args=(connection, settings))

@@ -17,7 +17,7 @@ from orchestration.scoring.evidence import find_quote
 from orchestration.scoring.prompts import delimited
 from orchestration.scoring.replies import BriefReply, FindingsReply
 from tests.conftest import Services
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, run
 
 DOCUMENT = '"Fünf" plants – closed\nfor a week'
 
@@ -202,7 +202,7 @@ def test_a_seed_spoils_the_same_requests_in_the_next_process(open_stub: OpenStub
 def test_what_it_counts_is_what_the_ledger_holds(
     open_stub: OpenStub, connection: Connection
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY, f"{RECALL} Again, in May.")
+    land_hinted(connection, RECALL, BANKRUPTCY, f"{RECALL} Again, in May.")
     with open_stub("--latency-ms", "10") as port:
         run(connection, stub.settings(port))
         counts = stub.served(port)

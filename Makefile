@@ -11,7 +11,7 @@ WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-slow soak lint bench bench-ingest clean lock
+.PHONY: help install demo up down test test-slow soak lint bench bench-ingest bench-llm clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,10 +49,14 @@ bench: $(DEV_STAMP) ## Measure against a bare peer, in one run; tables and bench
 bench-ingest: $(DEV_STAMP) ## Measure landing from the emulator beside a bare pull-and-ack loop
 	$(BIN)/python -m benchmarks ingest pending memory
 
+bench-llm: $(DEV_STAMP) ## Measure the LLM engine beside a bare loop and other libraries, and at rate limits
+	$(BIN)/python -m benchmarks llm llm-peers rate-limits
+
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra dev $(LOCK_OPTIONS) \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra local-llm --extra dev $(LOCK_OPTIONS) \
 		-c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile benchmarks/peers.in $(LOCK_OPTIONS) -o benchmarks/peers.lock
 
 clean: ## Remove .venv, the local stack's data and everything that can be made again
 	@if [ -x $(RUN) ]; then $(RUN) local down; $(RUN) local remove --yes; fi

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import code_location, engine, ingest, landing, matching, memory, pending
+from benchmarks.llm import peers, rate_limits, throughput
 from benchmarks.measuring import Figure
 from benchmarks.parts import Parts, open_parts
 
@@ -26,6 +27,9 @@ _BENCHMARKS: dict[str, Callable[[Parts], list[Figure]]] = {
     "ingest": ingest.run,
     "pending": pending.run,
     "engine": engine.run,
+    "llm": throughput.run,
+    "llm-peers": peers.run,
+    "rate-limits": rate_limits.run,
     "matching": matching.run,
     "code-location": code_location.run,
     "memory": memory.run,

@@ -7,7 +7,7 @@ from benchmarks.parts import Parts
 from benchmarks.sample import sample_documents
 from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.scoring.evidence import document_text
-from orchestration.scoring.matching import supplier_finder
+from orchestration.scoring.supplier_names import SupplierNames
 from orchestration.settings import REPOSITORY
 
 _ROUNDS = 3
@@ -17,14 +17,14 @@ def run(_parts: Parts) -> list[Figure]:
     """Microseconds per document over the whole sample and the whole supplier master."""
     suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
     texts = [document_text(document.title, document.text) for document in sample_documents()]
-    finder = supplier_finder(suppliers)
+    finder = SupplierNames(suppliers)
     names = {name for supplier in suppliers for name in (supplier.name, *supplier.aliases)}
     longest_first = sorted(map(re.escape, names), key=len, reverse=True)
     expression = re.compile(rf"\b(?:{'|'.join(longest_first)})\b")
 
     def product() -> None:
         for text in texts:
-            finder.find(text)
+            list(finder.find(text))
 
     def peer() -> None:
         for text in texts:

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.measuring import Figure, in_turns
-from benchmarks.parts import Parts
+from benchmarks.parts import Parts, postgres_environment
 from benchmarks.sample import distinct_documents
 from orchestration.local import emulator
 from orchestration.resources.broker import confirmed
 from orchestration.resources.pubsub import MAX_MESSAGE_BYTES, GooglePubsub
-from orchestration.settings import REPOSITORY, PostgresSettings, PubsubSettings
+from orchestration.settings import REPOSITORY, PubsubSettings
 
 _DEEP = 20_000
 _SHALLOW = 1_000
@@ -59,7 +59,12 @@ def _peak_mb(parts: Parts, way: str, messages: Sequence[bytes]) -> float:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.backlog", way, str(len(messages))],
             cwd=REPOSITORY,
-            env={**os.environ, **_environment(database, topic)},
+            env={
+                **os.environ,
+                **postgres_environment(database),
+                "PUBSUB_PROJECT_ID": topic.project_id,
+                "PUBSUB_EMULATOR_HOST": topic.emulator_host or "",
+            },
             stdout=subprocess.PIPE,
             check=True,
         )
@@ -75,20 +80,3 @@ def _publish(emulator_host: str, messages: Sequence[bytes]) -> PubsubSettings:
         for sent in [broker.publish(message, {}) for message in messages]:
             confirmed(sent, _SECONDS)
     return topic
-
-
-def _environment(database: PostgresSettings, topic: PubsubSettings) -> dict[str, str]:
-    """Both doors' settings, under the names that the settings are read by."""
-    passwords = {
-        name.upper(): getattr(database, name).get_secret_value()
-        for name in PostgresSettings.model_fields
-        if name.endswith("_password")
-    }
-    return {
-        **{f"POSTGRES_{name}": value for name, value in passwords.items()},
-        "POSTGRES_HOST": database.host,
-        "POSTGRES_PORT": str(database.port),
-        "POSTGRES_DATABASE": database.database,
-        "PUBSUB_PROJECT_ID": topic.project_id,
-        "PUBSUB_EMULATOR_HOST": topic.emulator_host or "",
-    }

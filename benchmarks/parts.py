@@ -8,12 +8,13 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 import psutil
 
+from benchmarks.stub import part as stub
 from orchestration.local import analyst_part, emulator, postgres
 from orchestration.local.processes import Part, StopOrder, start, start_guardian
 from orchestration.local.state import Running, StackFile, State
@@ -71,6 +72,11 @@ class Parts:
         return cluster
 
     @property
+    def folder(self) -> Path:
+        """Where files may lie until this process ends."""
+        return self._state.folder
+
+    @property
     def postgres_log(self) -> Path:
         """What the server writes."""
         return self._state.logs / "postgres.log"
@@ -98,6 +104,26 @@ class Parts:
         return LlmSettings.model_validate(
             {name.removeprefix("LLM_").lower(): value for name, value in values.items()}
         )
+
+    @contextmanager
+    def stub(self, *options: str) -> Iterator[int]:
+        """The port of a stub of an LLM endpoint that nobody used."""
+        port = self._state.ports(("stub",))["stub"]
+        part = stub.part(port, self._state.logs / "stub.log", *options)
+        process = self._start(part, lambda: stub.is_ready(port))
+        yield port
+        process.kill()
+        process.wait()
+
+    def cpu_seconds(self, name: str) -> float:
+        """Of a running part and its children, of those as well that have ended."""
+        pid = next(running.stop.pid for running in self._running if running.name == name)
+        own = psutil.Process(pid)
+        total = sum(own.cpu_times()[:4])
+        for child in own.children():
+            with suppress(psutil.NoSuchProcess):
+                total += sum(child.cpu_times()[:2])
+        return float(total)
 
     @contextmanager
     def database(self) -> Iterator[PostgresSettings]:
@@ -135,3 +161,18 @@ class Parts:
                 raise RuntimeError(f"{part.name} is not ready: {part.log.read_text()}")
             time.sleep(0.02)
         return process
+
+
+def postgres_environment(database: PostgresSettings) -> dict[str, str]:
+    """The settings of a database under the names that they are read by."""
+    passwords = {
+        f"POSTGRES_{name.upper()}": getattr(database, name).get_secret_value()
+        for name in PostgresSettings.model_fields
+        if name.endswith("_password")
+    }
+    return {
+        **passwords,
+        "POSTGRES_HOST": database.host,
+        "POSTGRES_PORT": str(database.port),
+        "POSTGRES_DATABASE": database.database,
+    }

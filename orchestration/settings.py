@@ -129,7 +129,9 @@ class LlmSettings(Section):
     """Any OpenAI-compatible endpoint; what a call may cost in time, tokens and attempts.
 
     `call_url` is where a person sees a call, with {} for its number. `parameters` (JSON) go into
-    each request, such as {"temperature": 0} where a model takes it.
+    each request, such as {"temperature": 0} where a model takes it. A document of more than
+    `max_document_characters` is asked about in parts. `mentions_model` may be a cheaper one, at the
+    same address, that says whom a document is about.
     """
 
     model_config = SettingsConfigDict(env_prefix="llm_")
@@ -137,15 +139,35 @@ class LlmSettings(Section):
     base_url: str
     api_key: SecretStr
     model: str
+    transport: Literal["aiohttp", "httpx"] = "aiohttp"
+    response_format: Literal["json_schema", "json_object", "none"] = "json_schema"
+    mentions_model: str | None = None
     concurrency: int = Field(16, ge=1, le=512)
     timeout_seconds: float = Field(60.0, gt=0)
+    requests_per_minute: int | None = Field(None, ge=1)
+    tokens_per_minute: int | None = Field(None, ge=1)
+    item_seconds: float = Field(600.0, gt=0)
     max_attempts: int = Field(4, ge=1, le=20)
     max_output_tokens: int = Field(4096, ge=64)
+    max_document_characters: int = Field(60_000, ge=2_000)
     token_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     parameters: dict[str, Any] = Field(default_factory=dict)
     input_usd_per_million: float | None = Field(None, ge=0)
     output_usd_per_million: float | None = Field(None, ge=0)
     call_url: str | None = None
+
+    def of_mentions(self) -> Self:
+        """The same door, led to the model that says whom a document is about. The prices are those
+        of `model`: another one's are looked up, or unknown."""
+        if self.mentions_model in {None, self.model}:
+            return self
+        return self.model_copy(
+            update={
+                "model": self.mentions_model,
+                "input_usd_per_million": None,
+                "output_usd_per_million": None,
+            }
+        )
 
 
 class IngestSettings(Section):

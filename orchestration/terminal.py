@@ -130,6 +130,31 @@ def risk_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def injection_table(report: Mapping[str, Any]) -> Table:
+    """Attack by attack, how many findings moved; the model and what it proves below."""
+    table = Table(
+        title=f"Attacks in {report['documents']} documents, model {plain(report['model'])}",
+        title_justify="left",
+        caption=f"Interval: 95 %, Wilson. {report['proves']} {report['paid_calls']:,} paid calls, "
+        f"{money(report['cost_usd'])}; {report['documents_without_an_answer']} documents without "
+        "an answer even when clean.",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("attack", "language", "wants"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("asked", "failed", "moved", "share", "interval", "obeyed", "leaked"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in report["attacks"]:
+        counts = [str(row[name]) for name in ("asked", "failed", "moved")]
+        share = "-" if row["share_moved"] is None else f"{row['share_moved']:.0%}"
+        bounds = row["interval"]
+        interval = "-" if bounds is None else f"{bounds[0]:.0%} to {bounds[1]:.0%}"
+        last = [str(row[name]) for name in ("obeyed", "leaked")]
+        table.add_row(row["attack"], row["language"], row["goal"], *counts, share, interval, *last)
+    return table
+
+
 def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:
     """The parts of the local stack (name, address, process id) and where to look."""
     table = Table(title="Local stack", title_justify="left")

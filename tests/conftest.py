@@ -34,6 +34,7 @@ settings.register_profile(
 settings.load_profile("any-machine")
 
 PASSWORD = "for-tests-only"
+FINDINGS_PROMPT = "Report the facts about this supplier"  # of no other step
 _TEMPLATE = "template_for_tests"
 _READY_SECONDS = 60
 

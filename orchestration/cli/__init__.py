@@ -11,6 +11,7 @@ from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
 from orchestration.cli.feeds import feeds
 from orchestration.cli.ingest import ingest
+from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Supplier risk from the news.",
 )
-for command in (documents.publish, documents.status, documents.call, ingest):
+for command in (documents.publish, documents.status, documents.call, ingest, injection_report):
     app.command()(command)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(master, name="suppliers")

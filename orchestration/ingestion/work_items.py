@@ -5,7 +5,7 @@ lease writes nothing. `available_at` is when an item may be claimed: of a claime
 its lease. No lock is held during a call to the LLM.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
@@ -20,6 +20,7 @@ from orchestration.resources.postgres import Connection
 Step = Literal["mentions", "findings", "briefs"]
 SubjectType = Literal["document", "mention", "pair"]
 LEASE_SECONDS = 180
+USUAL_PRIORITY = 2
 _FIRST_DELAY_SECONDS = 30
 _DELAY_GROWS_BY = 4
 
@@ -59,13 +60,23 @@ def enqueue(
     subject_ids: Sequence[UUID],
     step: Step,
     generation_id: int,
+    priorities: Sequence[int] | None = None,
 ) -> None:
-    """Queue a step for each subject, unless it was queued in this generation before."""
+    """Queue a step for each subject, unless it was queued in this generation before; of a priority
+    each, 0 being done first, or all of the usual one."""
     connection.execute(
-        "insert into risk.work_items (subject_type, subject_id, step, generation_id)"
-        " select %s, subject_id, %s, %s from unnest(%s::uuid[]) as subject_id order by subject_id"
+        "insert into risk.work_items (subject_type, subject_id, step, generation_id, priority)"
+        " select %s, subject_id, %s, %s, priority"
+        " from unnest(%s::uuid[], %s::smallint[]) as subjects (subject_id, priority)"
+        " order by subject_id"
         " on conflict (subject_type, subject_id, step, generation_id) do nothing",
-        [subject_type, step, generation_id, list(subject_ids)],
+        [
+            subject_type,
+            step,
+            generation_id,
+            list(subject_ids),
+            priorities or [USUAL_PRIORITY] * len(subject_ids),
+        ],
     )
 
 
@@ -114,7 +125,7 @@ with picked as (
         step = %(step)s and state in ('pending', 'claimed') and available_at <= now()
         and (%(subjects)s::uuid[] is null or subject_id = any(%(subjects)s))
         and (%(generation)s::bigint is null or generation_id = %(generation)s)
-    order by available_at, item_id
+    order by priority, available_at, item_id
     limit %(limit)s
     for update skip locked
 ),
@@ -143,8 +154,8 @@ def claim(
     subject_ids: Sequence[UUID] | None = None,
     generation_id: int | None = None,
 ) -> list[Item]:
-    """Take at most `limit` items, of these subjects and this generation only if given; the oldest
-    first.
+    """Take at most `limit` items, of these subjects and this generation only if given; the most
+    urgent first, of these the oldest.
 
     An item whose lease ended `max_attempts` times is dead: it takes its run down each time.
     """
@@ -261,8 +272,10 @@ def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int
 
 
 @contextmanager
-def given_back(connection: Connection, items: Sequence[Item], max_attempts: int) -> Iterator[None]:
-    """Whatever ends the block early, nothing stays claimed.
+def given_back(
+    connection: Connection, items: Collection[Item], max_attempts: int
+) -> Iterator[None]:
+    """Whatever ends the block early, nothing of what the items are by then stays claimed.
 
     An endpoint that answers nobody (LlmError) or an interrupt costs no attempt. Any other error may
     be the items' own and come again each time: it counts, so that they are dead in the end.
@@ -282,7 +295,7 @@ def given_back(connection: Connection, items: Sequence[Item], max_attempts: int)
         raise
 
 
-def release(connection: Connection, items: Sequence[Item]) -> None:
+def release(connection: Connection, items: Collection[Item]) -> None:
     """Give unfinished items back at once, as if never claimed: the run ends for another reason."""
     connection.execute(
         """
@@ -298,5 +311,5 @@ def release(connection: Connection, items: Sequence[Item]) -> None:
     )
 
 
-def _ids_and_tokens(items: Sequence[Item]) -> list[list[int]]:
+def _ids_and_tokens(items: Collection[Item]) -> list[list[int]]:
     return [[item.item_id for item in items], [item.fencing_token for item in items]]

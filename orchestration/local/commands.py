@@ -4,7 +4,9 @@ The work is imported when a command runs, so that `supplier-risk status` starts 
 """
 
 import json
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -98,6 +100,21 @@ def remove(
     if not yes:
         typer.confirm(f"Delete {folder} with its database, for good?", abort=True)
     out.print(control.remove(State(folder)), markup=False)
+
+
+@local.command("llm")
+def local_llm(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8090,
+) -> None:
+    """Serve a tiny real model until Ctrl-C, OpenAI-compatible; needs the extra local-llm."""
+    from orchestration.local.llama import MODEL, serving
+
+    with serving(port, state_folder() / "models") as base_url:
+        out.print("Serving. To use it, in the environment of the other commands:")
+        out.print(f"LLM_BASE_URL={base_url} LLM_MODEL={MODEL} LLM_API_KEY=local", markup=False)
+        out.print("Its findings are noise: it proves that an engine fits, not what a model can do.")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 def demo(

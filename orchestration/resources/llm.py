@@ -5,21 +5,28 @@ trying again can help, and whether it concerns this request or every request.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import httpx2
 import openai
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
 from orchestration.errors import LlmError
 from orchestration.settings import LlmSettings
 
 FORBIDDEN = "forbidden"
+TOO_LONG = "too_long"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 # Of the SDK's HTTP library, by name: which library that is, is the SDK's own affair.
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
 _MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
+_IN_WORDS = "\n\nAnswer with one JSON object of this schema:\n"
+_TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
+_TRANSPORTS = {"aiohttp": DefaultAioHttpClient, "httpx": DefaultAsyncHttpxClient}
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,17 @@ class Reply:
     input_tokens: int | None
     cached_tokens: int | None
     output_tokens: int | None
+    limits: "Limits | None" = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the endpoint says of itself (x-ratelimit-*), and the seconds until it takes a request, 0
+    if it does now."""
+
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    seconds_until_free: float
 
 
 class CallFailed(Exception):
@@ -101,29 +119,20 @@ class EndpointUnavailable(LlmError):
 class Llm:
     """One client on one event loop. Get it from `open_llm`."""
 
-    def __init__(self, client: AsyncOpenAI, model: str) -> None:
+    def __init__(self, client: AsyncOpenAI, settings: LlmSettings) -> None:
         self._client = client
-        self.model = model
+        self._response_format = settings.response_format
+        self.model = settings.model
 
     async def complete(self, request: Request) -> Reply:
         """Send one chat completion with a JSON schema.
 
         Raises CallFailed for this request, EndpointRefuses when none can succeed.
         """
-        messages: Any = request.messages
         try:
-            response = await self._client.chat.completions.with_raw_response.create(
-                model=self.model,
-                messages=messages,
-                response_format={
-                    "type": "json_schema",
-                    "json_schema": {
-                        "name": request.schema_name,
-                        "schema": dict(request.schema),
-                        "strict": True,
-                    },
-                },
-                extra_body=dict(request.parameters),
+            # What the SDK's typed method does to each message costs more CPU than all the rest.
+            response = await self._client.post(
+                "/chat/completions", cast_to=httpx2.Response, body=self._body(request)
             )
         except openai.APIConnectionError as error:
             raise CallFailed(
@@ -134,7 +143,21 @@ class Llm:
             ) from error
         except openai.APIStatusError as error:
             raise _status_failure(error) from error
-        return _read(response.content, response.headers.get("x-request-id"))
+        headers = response.headers
+        reply = _read(response.content, headers.get("x-request-id"))
+        return replace(reply, limits=_limits(headers))
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        messages = [dict(message) for message in request.messages]
+        schema = dict(request.schema)
+        body = {"model": self.model, "messages": messages, **request.parameters}
+        if self._response_format == "json_schema":
+            wanted = {"name": request.schema_name, "schema": schema, "strict": True}
+            return {**body, "response_format": {"type": "json_schema", "json_schema": wanted}}
+        messages[0]["content"] += f"{_IN_WORDS}{json.dumps(schema)}"
+        if self._response_format == "json_object":
+            return {**body, "response_format": {"type": "json_object"}}
+        return body
 
 
 @asynccontextmanager
@@ -145,8 +168,14 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
         api_key=settings.api_key.get_secret_value(),
         timeout=settings.timeout_seconds,
         max_retries=0,
+        http_client=_TRANSPORTS[settings.transport](
+            limits=httpx2.Limits(
+                max_connections=settings.concurrency,
+                max_keepalive_connections=settings.concurrency,
+            )
+        ),
     ) as client:
-        yield Llm(client, settings.model)
+        yield Llm(client, settings)
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:
@@ -155,8 +184,15 @@ def _status_failure(error: openai.APIStatusError) -> Exception:
     body = error.response.text[:500]
     if status in {401, 402, 404} or (status == 429 and "insufficient_quota" in body):
         return EndpointRefuses.saying(f"{status}: {body}")
+    if status == 400 and "response_format" in body:
+        return EndpointRefuses(
+            f"The LLM endpoint takes no JSON schema: {status}: {body} What to do: set "
+            "LLM_RESPONSE_FORMAT to json_object, or to none where that is refused, too."
+        )
     kinds = {403: FORBIDDEN, 429: "rate_limited"}
     kind = kinds.get(status, "server_error" if status >= 500 else "bad_request")
+    if status in {400, 413} and any(code in body for code in _TOO_LONG):
+        kind = TOO_LONG
     return CallFailed(
         kind,
         f"HTTP {status}: {body}",
@@ -165,6 +201,30 @@ def _status_failure(error: openai.APIStatusError) -> Exception:
         retry_after=_seconds(error.response.headers.get("retry-after")),
         request_id=error.request_id,
     )
+
+
+def _limits(headers: httpx2.Headers) -> Limits | None:
+    """Of a reply with x-ratelimit-* headers."""
+    per_minute = [headers.get(f"x-ratelimit-limit-{kind}") for kind in ("requests", "tokens")]
+    if not any(per_minute):
+        return None
+    waits = [
+        _duration(headers.get(f"x-ratelimit-reset-{kind}", ""))
+        for kind in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    ]
+    requests, tokens = (_number(_whole(value)) for value in per_minute)
+    return Limits(requests, tokens, max(waits, default=0.0))
+
+
+def _whole(header: str | None) -> int | None:
+    return int(header) if header and header.isdecimal() else None
+
+
+def _duration(text: str) -> float:
+    """Seconds of "120ms", "1s", "6m0s"; 0 for what is no duration."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    return sum(float(n) * units[unit] for n, unit in _DURATION.findall(text))
 
 
 def _seconds(header: str | None) -> float | None:

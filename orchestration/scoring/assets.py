@@ -14,10 +14,11 @@ from orchestration.ingestion.assets import DOCUMENTS
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
-from orchestration.scoring import mentions, prompts
+from orchestration.scoring import mention_tables, mentions, prompts
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.results import ScoringResult
 from orchestration.scoring.run import score
+from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
 
 MENTIONS = dg.AssetKey("supplier_mentions")
@@ -29,19 +30,29 @@ BRIEFS = dg.AssetKey("risk_briefs")
     key=MENTIONS,
     deps=[DOCUMENTS],
     group_name="scoring",
-    kinds={"postgres"},
+    kinds={"openai", "postgres"},
+    code_version=prompts.SUPPLIER_MENTIONS.version,
 )
 def supplier_mentions(
     context: dg.AssetExecutionContext, postgres: Postgres, llm: LlmEndpoint
 ) -> dg.MaterializeResult[None]:
-    """risk.mentions: which suppliers each document names, and in which countries."""
+    """risk.mentions: which suppliers each document is about, in which countries, how urgently."""
     limits = IngestSettings.load()
+    settings = llm.settings()
     with postgres.connect(f"supplier_mentions {context.run.run_id}") as connection:
-        generation_id = open_stream(connection, llm.settings().model)
-        outcomes = mentions.resolve_pending(connection, limits.max_item_attempts, generation_id)
-        keys = mentions.observed_partition_keys(connection)
+        generation_id = open_stream(connection, settings.model)
+        run = Run(connection, settings, context.run.run_id, generation_id, limits.max_item_attempts)
+        resolution = mentions.resolve_pending(run)
+        keys = mention_tables.observed_partition_keys(connection)
     _add_partitions(context.instance, keys)
-    return dg.MaterializeResult(metadata={**outcomes, "observed_pairs": len(keys)})
+    return dg.MaterializeResult(
+        metadata={
+            **resolution.outcomes,
+            **resolution.spent.metadata(),
+            "model": settings.of_mentions().model,
+            "observed_pairs": len(keys),
+        }
+    )
 
 
 @dg.multi_asset(

@@ -15,10 +15,11 @@ from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.matching import country_name
+from orchestration.scoring.countries import country_name
 from orchestration.scoring.replies import BriefReply
 from orchestration.scoring.report import RunReport
 from orchestration.scoring.steps import Run, ask, keep_or_fail
+from orchestration.scoring.visible import visible
 
 CHUNK = 100
 MAX_FINDINGS = 30
@@ -41,11 +42,11 @@ class _Subject:
     def call(self, run: Run) -> Call:
         lines = [
             f"{number}. level {row['level']}, {row['dimension']}, {row['event_type']}, "
-            f"{row['status']}: {json.dumps(row['quote'], ensure_ascii=False)}"
+            f"{row['status']}: {json.dumps(visible(row['quote']), ensure_ascii=False)}"
             for number, row in enumerate(self.findings, start=1)
         ]
         places = {
-            "supplier": self.supplier_name,
+            "supplier": prompts.line(self.supplier_name),
             "country": f"{country_name(self.country)} ({self.country})",
             "findings": prompts.delimited("\n".join(lines)),
         }

@@ -46,14 +46,13 @@ class Call:
     @cached_property
     def cache_key(self) -> str:
         """Hash of step, rendered prompt, model, parameters and schema (64 hex digits)."""
-        parts = [
-            self.prompt.step,
-            self.request.messages,
-            self.llm.model,
-            self.request.parameters,
-            self.request.schema,
-        ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return request_key(self.prompt.step, self.request, self.llm.model)
+
+
+def request_key(step: str, request: Request, model: str) -> str:
+    """Hash of all that makes an answer what it is."""
+    parts = [step, request.messages, model, request.parameters, request.schema]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,30 @@ INVARIANTS: Mapping[str, LiteralString] = {
                 and assessments.assessment_id is null
             )
     """,
+    "an irrelevant document was asked about, and has no mention": """
+        select format('document %s', items.subject_id) as violation
+        from risk.work_items as items
+        left join llm.responses
+            on responses.response_id = (items.detail ->> 'response_id')::bigint
+        where
+            items.step = 'mentions' and items.state = 'done' and items.outcome = 'irrelevant'
+            and (
+                responses.outcome is distinct from 'ok'
+                or exists (
+                    select from risk.mentions where mentions.document_id = items.subject_id
+                )
+            )
+    """,
+    "every answer on a mention or a candidate is kept": """
+        select format('response %s', judged.response_id) as violation
+        from (
+            select response_id from risk.mentions where response_id is not null
+            union
+            select response_id from risk.supplier_candidates
+        ) as judged
+        left join llm.responses using (response_id)
+        where responses.outcome is distinct from 'ok'
+    """,
     "at most one current assessment per mention": """
         select format('mention %s', mention_id) as violation
         from risk.current_assessments
@@ -93,9 +117,10 @@ INVARIANTS: Mapping[str, LiteralString] = {
         where finished_at is null and deadline < clock_timestamp() - interval '1 hour'
     """,
     "every answer of an assessment is kept": """
-        select format('assessment %s', assessments.assessment_id) as violation
+        select distinct format('assessment %s', assessments.assessment_id) as violation
         from risk.assessments
-        left join llm.responses using (response_id)
+        cross join unnest(assessments.response_ids) as answers (answer_id)
+        left join llm.responses on responses.response_id = answers.answer_id
         where responses.outcome is distinct from 'ok'
     """,
     "a verified quote lies within its document": """

@@ -1,40 +1,62 @@
-"""The engine: answers many calls, as many at once as the setting allows, each from the cache or
-paid once. It knows nothing of risk: calls go in, answers come out, every attempt is a ledger row.
+"""The engine: answers a stream of calls, as many at once as the endpoint bears, each from the cache
+or paid once. It knows nothing of risk: calls go in, answers come out, each attempt is a ledger row.
+
+One event loop sends. One thread beside it has the database connection and works in groups: attempts
+are committed ahead of the slots that come free, answers are saved and handed over together.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 import psycopg
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from orchestration.crash_points import reach
-from orchestration.errors import LlmError
 from orchestration.ingestion import work_items
-from orchestration.resources.llm import CallFailed, EndpointRefuses, Llm, open_llm
+from orchestration.resources.llm import CallFailed, EndpointRefuses, Reply, open_llm
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
+from orchestration.scoring.admission import Admission
+from orchestration.scoring.asking import MAX_RETRY_AFTER_SECONDS, Asking
 from orchestration.scoring.calls import Answer, Call, judge, parse
 from orchestration.scoring.ledger import Attempt
 from orchestration.scoring.outage import Health
+from orchestration.scoring.pacing import Pace
 from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
 _GROUP_SIZE = 200
-_MAX_RETRY_AFTER_SECONDS = 60.0
-_backoff = wait_random_exponential(multiplier=0.5, max=20)
+_PUSHED_BACK = {"rate_limited", "server_error", "timeout"}
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+T = TypeVar("T")
+
+
+class Work(Protocol):
+    """Who has calls to make. All three may use the connection; they are called in turn."""
+
+    def more(self) -> Sequence[Call]:
+        """The next calls; none when there are no more."""
+
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        """These calls are answered, well or not. Returns the calls that follow from that."""
+
+    def keep_alive(self) -> None:
+        """Called every quarter of a lease."""
+
+
+def answer_stream(connection: Connection, settings: LlmSettings, run_id: str, work: Work) -> None:
+    """Answer all calls that the work has.
+
+    Raises EndpointRefuses when no call can succeed until a setting changes, EndpointUnavailable
+    when the endpoint answers nobody. What was answered before is in the cache.
+    """
+    asyncio.run(_Session(connection, settings, run_id, work).run())
 
 
 def answer_all(
@@ -44,192 +66,304 @@ def answer_all(
     run_id: str,
     keep_alive: Callable[[], None] = lambda: None,
 ) -> dict[str, Answer]:
-    """Answers by cache key. Equal calls are asked once; known answers are not asked at all.
-
-    `keep_alive` may use the connection; it is called every quarter of a lease until all is asked.
-    Raises EndpointRefuses when no call can succeed until a setting changes, EndpointUnavailable
-    when the endpoint answers nobody. What was answered before is in the cache.
-    """
-    by_key = {call.cache_key: call for call in calls}
-    answers = {}
-    for key, cached in ledger.find_cached(connection, list(by_key)).items():
-        outcome, detail, reply = parse(by_key[key], cached.text)
-        answers[key] = Answer(outcome, detail, False, reply, cached.response_id)
-    unknown = [call for key, call in by_key.items() if key not in answers]
-    if unknown:
-        session = _Session(connection, settings, run_id, keep_alive)
-        answers |= asyncio.run(session.ask(unknown))
-    return answers
+    """Answers by cache key, of calls that are known beforehand. Raises as `answer_stream`."""
+    work = _AllAtOnce(calls, keep_alive)
+    if calls:
+        answer_stream(connection, settings, run_id, work)
+    return work.answers
 
 
-class _Grouped(Generic[In, Out]):
-    """Collects the requests of many tasks for a moment and serves them with one database call."""
+class _AllAtOnce:
+    def __init__(self, calls: Sequence[Call], keep_alive: Callable[[], None]) -> None:
+        self._calls = calls
+        self.keep_alive = keep_alive
+        self.answers: dict[str, Answer] = {}
 
-    def __init__(self, serve: Callable[[list[In]], Sequence[Out]], lock: asyncio.Lock) -> None:
-        self._serve = serve
-        self._lock = lock
-        self._queue: asyncio.Queue[tuple[In, asyncio.Future[Out]]] = asyncio.Queue()
+    def more(self) -> Sequence[Call]:
+        calls, self._calls = self._calls, []
+        return calls
 
-    async def request(self, item: In) -> Out:
-        """Wait until the group that holds the item is served."""
-        future: asyncio.Future[Out] = asyncio.get_running_loop().create_future()
-        await self._queue.put((item, future))
-        return await future
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        self.answers |= {call.cache_key: answer for call, answer in answered}
+        return []
 
-    async def run(self) -> None:
-        """Serve groups until cancelled."""
-        while True:
-            group = [await self._queue.get()]
-            await asyncio.sleep(_GROUP_SECONDS)
-            while len(group) < _GROUP_SIZE and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            await self._serve_group(group)
 
-    async def _serve_group(self, group: Sequence[tuple[In, "asyncio.Future[Out]"]]) -> None:
-        try:
-            async with self._lock:
-                served = await asyncio.to_thread(self._serve, [item for item, _ in group])
-        except Exception as error:
-            if len(group) > 1:  # only who is at fault shall hear of it
-                for request in group:
-                    await self._serve_group([request])
-            elif not group[0][1].done():
-                group[0][1].set_exception(error)
+@dataclass(frozen=True)
+class _Ended:
+    """An attempt that ended, and the answer if there is nothing more to try."""
+
+    asking: Asking
+    attempt: Attempt | None
+    answer: Answer | None = None
+
+    def answers(self, response_ids: Mapping[int, int]) -> Iterator[tuple[Call, Answer]]:
+        """To each of the equal calls; the first one paid."""
+        if self.answer is None:
             return
-        for (_, future), result in zip(group, served, strict=True):
-            if not future.done():
-                future.set_result(result)
+        attempt_id = self.attempt.attempt_id if self.attempt else 0
+        answer = replace(self.answer, response_id=response_ids.get(attempt_id))
+        for call in self.asking.calls:
+            yield call, answer
 
 
 class _Session:
-    """The calls of one `answer_all`: one event loop, one client, one database connection."""
+    """One event loop, one client, one database connection.
+
+    A question waits, is started (its attempt is committed) and sent; its attempt has ended when
+    something came back, and then it is answered or waits for its next attempt. The loop's thread
+    sends and judges; `_turn` runs in the database's thread, one at a time.
+    """
 
     def __init__(
-        self,
-        connection: Connection,
-        settings: LlmSettings,
-        run_id: str,
-        keep_alive: Callable[[], None],
+        self, connection: Connection, settings: LlmSettings, run_id: str, work: Work
     ) -> None:
+        self._connection = connection
         self._settings = settings
-        self._key_works = ledger.was_answered(connection, run_id)
-        self._keep_alive = keep_alive
-        self._one_at_a_time = one_at_a_time = asyncio.Lock()
-        deadline = settings.timeout_seconds * 1.5
-        self._starts: _Grouped[Call, int] = _Grouped(
-            lambda calls: ledger.start_attempts(connection, calls, run_id, deadline), one_at_a_time
-        )
-        self._saves: _Grouped[Attempt, int | None] = _Grouped(
-            lambda attempts: ledger.save(connection, attempts), one_at_a_time
-        )
+        self._run_id = run_id
+        self._work = work
+        self._open: dict[str, Asking] = {}
+        self._waiting: deque[Asking] = deque()
+        self._started: deque[Asking] = deque()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._ended: list[_Ended] = []
+        self._doubtful: list[_Ended] = []
+        self._has_more = True
+        self._trouble: BaseException | None = None
+        self._something_happened = asyncio.Event()
+        self._admission = Admission(settings.concurrency)
+        self._pace = Pace(connection, settings)
+        self._health = Health(ledger.was_answered(connection, run_id))
 
-    async def ask(self, calls: Sequence[Call]) -> Mapping[str, Answer]:
-        """Ask all, `concurrency` at a time."""
-        writers = [asyncio.create_task(w.run()) for w in (self._starts, self._saves)]
-        queue = iter(calls)
-        answers: dict[str, Answer] = {}
-        at_once = min(self._settings.concurrency, len(calls))
-        health = Health(len(calls), at_once, self._key_works)
-        try:
-            async with open_llm(self._settings) as llm, asyncio.TaskGroup() as group:
-                keeper = group.create_task(self._keep())
-                work = [self._work(llm, queue, health, answers) for _ in range(at_once)]
-                await asyncio.wait([group.create_task(worker) for worker in work])
-                keeper.cancel()
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        finally:
-            for writer in writers:
-                writer.cancel()
-                with suppress(asyncio.CancelledError):
-                    await writer
-        return answers
+    async def run(self) -> None:
+        """Until the work has no more calls and all are answered."""
+        with ThreadPoolExecutor(1, "database") as self._database:
+            async with open_llm(self._settings) as self._llm:
+                keeper = asyncio.create_task(self._keep_alive())
+                try:
+                    await self._keep_books()
+                finally:
+                    for task in (keeper, *self._in_flight):
+                        task.cancel()
+                    await asyncio.gather(keeper, *self._in_flight, return_exceptions=True)
+                    with suppress(psycopg.OperationalError):
+                        await self._in_database(self._give_up)
 
-    async def _keep(self) -> None:
+    async def _keep_books(self) -> None:
+        """Turn by turn; what a group holds gathers meanwhile."""
+        while self._open or self._has_more:
+            self._something_happened.clear()
+            ended, self._ended = self._ended, []
+            await self._in_database(partial(self._turn, ended))
+            if self._trouble:
+                raise self._trouble
+            self._send()
+            self._settle_doubtful()
+            if self._open and not self._ended:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the next turn has something to do."""
+        if self._waiting and self._pace.seconds_to_wait:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._pace.seconds_to_wait, 1.0)):
+                    await self._something_happened.wait()
+        elif not self._is_behind():
+            await self._something_happened.wait()
+        await asyncio.sleep(_GROUP_SECONDS)
+
+    async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(work_items.LEASE_SECONDS / 4)
-            async with self._one_at_a_time:
-                await asyncio.to_thread(self._keep_alive)
+            await self._in_database(self._work.keep_alive)
 
-    async def _work(
-        self, llm: Llm, queue: Iterator[Call], health: Health, answers: dict[str, Answer]
-    ) -> None:
-        for call in queue:
-            answers[call.cache_key] = await self._answer(llm, call, health)
+    async def _in_database(self, action: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._database, action)
 
-    async def _answer(self, llm: Llm, call: Call, health: Health) -> Answer:
-        started = 0
+    def _turn(self, ended: Sequence[_Ended]) -> None:
+        """Save what ended, hand over what is answered, take more, start the next."""
+        for begin in range(0, len(ended), _GROUP_SIZE):
+            self._save(ended[begin : begin + _GROUP_SIZE])
+        while self._has_more and len(self._waiting) < self._settings.concurrency:
+            calls = self._work.more()
+            self._has_more = bool(calls)
+            self._take(calls)
+        self._start()
+
+    def _save(self, group: Sequence[_Ended]) -> None:
+        """Together; where that fails, one by one, so that only who is at fault hears of it."""
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_is_transient),
-                stop=stop_after_attempt(self._settings.max_attempts),
-                wait=_wait,
-                reraise=True,
-            ):
-                with attempt:
-                    started += 1
-                    answer = await self._attempt(llm, call, started)
-                    health.answered()
-                    return answer
-        except CallFailed as failure:
-            health.failed(failure)
-            return Answer(failure.kind, failure.detail, failure.is_transient, calls=started)
-        except (LlmError, psycopg.OperationalError):
+            ids = ledger.save(self._connection, [e.attempt for e in group if e.attempt])
+        except psycopg.OperationalError:
             raise
-        except Exception as error:  # a fault of one call must not take the others with it
-            return Answer("internal_error", repr(error), True, calls=started, cost_usd=None)
-        raise AssertionError("tenacity ends with an answer or an error")
+        except Exception as error:
+            if len(group) > 1:
+                for each in group:
+                    self._save([each])
+                return
+            answer = Answer("internal_error", f"saving the answer: {error!r}", True, cost_usd=None)
+            group, ids = [replace(group[0], attempt=None, answer=answer)], {}
+        answered = [e for e in group if e.answer]
+        for each in answered:
+            del self._open[each.asking.call.cache_key]
+        if answered:
+            self._take(self._work.keep([pair for one in answered for pair in one.answers(ids)]))
 
-    async def _attempt(self, llm: Llm, call: Call, started: int) -> Answer:
-        attempt_id = await self._starts.request(call)
+    def _take(self, calls: Sequence[Call]) -> None:
+        """What the cache knows needs no asking; equal calls are asked once."""
+        if not calls:
+            return
+        known = ledger.find_cached(self._connection, [call.cache_key for call in calls])
+        answered = []
+        for call in calls:
+            if cached := known.get(call.cache_key):
+                outcome, detail, reply = parse(call, cached.text)
+                answer = Answer(outcome, detail, False, reply, cached.response_id)
+                answered.append((call, answer))
+            elif asking := self._open.get(call.cache_key):
+                asking.calls.append(call)
+            else:
+                asking = Asking(call, time.monotonic())
+                self._open[call.cache_key] = asking
+                self._waiting.append(asking)
+                self._health.expect_one()
+        if answered:
+            self._take(self._work.keep(answered))
+
+    def _start(self) -> None:
+        """Commit attempts for the slots that are free, and for some that soon will be."""
+        room = min(len(self._waiting), self._room())
+        count = self._pace.lease([asking.tokens for asking in list(self._waiting)[:room]])
+        group = [self._waiting.popleft() for _ in range(count)]
+        if not group:
+            return
+        seconds = self._settings.timeout_seconds * 1.5
+        ids = ledger.start_attempts(self._connection, group, self._run_id, seconds)
+        for asking, attempt_id in zip(group, ids, strict=True):
+            asking.attempt_id = attempt_id
+        self._started.extend(group)
+
+    def _room(self) -> int:
+        limit = self._admission.limit
+        return max(0, limit - len(self._in_flight) + limit // 2 - len(self._started))
+
+    def _is_behind(self) -> bool:
+        """Whether slots may come free before something happens that starts another turn."""
+        return bool(self._waiting) and self._room() > self._admission.limit // 4
+
+    def _give_up(self) -> None:
+        """What ended is kept; an attempt that was started and not sent says so."""
+        attempts = [e.attempt for e in self._ended if e.attempt]
+        attempts += [Attempt(a.attempt_id, a.key, "not_sent", 0) for a in self._started]
+        ledger.save(self._connection, attempts)
+
+    def _send(self) -> None:
+        while self._started and len(self._in_flight) < self._admission.limit:
+            task = asyncio.create_task(self._attempt(self._started.popleft()))
+            self._in_flight.add(task)
+            task.add_done_callback(self._sent)
+
+    def _sent(self, task: "asyncio.Task[None]") -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._trouble = error
+        if not self._trouble:
+            self._send()
+        self._something_happened.set()
+
+    async def _attempt(self, asking: Asking) -> None:
         reach("after_attempt_started")
+        asking.sent += 1
+        asking.tries += 1
         begin = time.monotonic()
         try:
-            reply = await llm.complete(call.request)
-        except (CallFailed, EndpointRefuses) as failure:
-            await self._saves.request(_failed(attempt_id, call, failure, _since(begin)))
-            raise
-        reach("after_response_before_save")
-        outcome, detail, parsed = judge(call, reply)
-        cost = ledger.cost_usd(self._settings, reply)
-        response_id = await self._saves.request(
-            Attempt(
-                attempt_id=attempt_id,
-                cache_key=call.cache_key,
-                outcome=outcome,
-                latency_ms=_since(begin),
-                reply=reply,
-                error=detail or None,
-                cost_usd=cost,
+            reply = await self._llm.complete(asking.request)
+        except EndpointRefuses as refusal:
+            attempt = Attempt(
+                asking.attempt_id,
+                asking.call.cache_key,
+                "endpoint_refuses",
+                _since(begin),
+                error=str(refusal),
             )
+            self._ended.append(_Ended(asking, attempt))
+            raise
+        except CallFailed as failure:
+            self._failed(asking, begin, failure)
+        except Exception as error:  # a fault of one call must not take the others with it
+            fault = CallFailed("internal_error", repr(error), is_transient=True)
+            self._failed(asking, begin, fault)
+        else:
+            reach("after_response_before_save")
+            self._replied(asking, begin, reply)
+
+    def _replied(self, asking: Asking, begin: float, reply: Reply) -> None:
+        self._admission.answered()
+        self._health.answered()
+        if reply.limits:
+            self._pace.heard(reply.limits)
+        self._pace.used(asking.tokens, (reply.input_tokens or 0) + (reply.output_tokens or 0))
+        outcome, detail, parsed = judge(asking.call, reply)
+        cost = ledger.cost_usd(asking.call.llm, reply)
+        asking.pay(cost)
+        attempt = Attempt(
+            attempt_id=asking.attempt_id,
+            cache_key=asking.call.cache_key,
+            outcome=outcome,
+            latency_ms=_since(begin),
+            reply=reply,
+            error=detail or None,
+            cost_usd=cost,
         )
-        return Answer(outcome, detail, False, parsed, response_id, started, cost)
+        if asking.ask_again(outcome, detail, reply):
+            self._ended.append(_Ended(asking, attempt))
+            self._waiting.appendleft(asking)
+        else:
+            answer = Answer(outcome, detail, False, parsed, None, asking.sent, asking.cost_usd)
+            self._ended.append(_Ended(asking, attempt, answer))
 
-
-def _failed(attempt_id: int, call: Call, failure: Exception, latency_ms: int) -> Attempt:
-    if isinstance(failure, CallFailed):
-        return Attempt(
-            attempt_id=attempt_id,
-            cache_key=call.cache_key,
+    def _failed(self, asking: Asking, begin: float, failure: CallFailed) -> None:
+        """An answer that is none waits for a first good one: until then all may be the endpoint's
+        fault, which costs the work nothing."""
+        now = time.monotonic()
+        if failure.kind in _PUSHED_BACK:
+            self._admission.pushed_back(begin, now)
+        attempt = Attempt(
+            attempt_id=asking.attempt_id,
+            cache_key=asking.call.cache_key,
             outcome=failure.kind,
-            latency_ms=latency_ms,
+            latency_ms=_since(begin),
             error=failure.detail,
             http_status=failure.http_status,
             request_id=failure.request_id,
         )
-    return Attempt(attempt_id, call.cache_key, "endpoint_refuses", latency_ms, error=str(failure))
+        self._ended.append(_Ended(asking, attempt))
+        if failure.retry_after:
+            self._pace.hold(min(failure.retry_after, MAX_RETRY_AFTER_SECONDS))
+        wait = asking.seconds_to_retry(failure, now)
+        if wait is not None:
+            asyncio.get_running_loop().call_later(wait, self._wake, asking)
+            return
+        answer = Answer(
+            failure.kind,
+            failure.detail,
+            failure.is_transient,
+            None,
+            None,
+            asking.sent,
+            asking.cost_usd,
+        )
+        self._doubtful.append(_Ended(asking, None, answer))
+        self._health.failed(failure, self._admission.limit)
 
+    def _wake(self, asking: Asking) -> None:
+        self._waiting.append(asking)
+        self._something_happened.set()
 
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, CallFailed) and error.is_transient
-
-
-def _wait(state: RetryCallState) -> float:
-    """What the endpoint asked for (Retry-After), else exponential with full jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, CallFailed) and error.retry_after is not None:
-        return min(error.retry_after, _MAX_RETRY_AFTER_SECONDS)
-    return _backoff(state)
+    def _settle_doubtful(self) -> None:
+        is_all = len(self._doubtful) == len(self._open) and not self._has_more
+        if self._doubtful and (self._health.has_answered or is_all):
+            self._ended += self._doubtful
+            self._doubtful = []
 
 
 def _since(begin: float) -> int:

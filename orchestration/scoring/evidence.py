@@ -5,12 +5,16 @@ characters do not matter. Offsets count characters of the document's text as it 
 begins and ends with whole ones ("caf" and an accent's letter alone are no quote of "café").
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from orchestration.scoring.visible import is_hidden
+
 _SINGLE_QUOTES = dict.fromkeys("‘’‚‛′`´‹›", "'")  # noqa: RUF001
 _DOUBLE_QUOTES = dict.fromkeys("“”„‟″«»", '"')
+_NOTHING_SPECIAL = re.compile(r"[ -~\n\t]*")
 _MARKS = str.maketrans(_SINGLE_QUOTES | _DOUBLE_QUOTES)
 
 
@@ -29,6 +33,9 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     wanted = comparable(quote)
     if not wanted:
         return None
+    if (plain := _plain(text)) is not None:
+        found = re.search(r"\s+".join(map(re.escape, wanted.split())), plain)
+        return found.span() if found else None
     letters, origins = _document_letters(text)
     first = letters.find(wanted)
     while first >= 0:
@@ -37,6 +44,13 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
             return origins[first], origins[last] + 1
         first = letters.find(wanted, first + 1)
     return None
+
+
+@lru_cache(maxsize=4)
+def _plain(text: str) -> str | None:
+    """The text in lower case, character by character, if it has none that takes more care."""
+    marked = text.translate(_MARKS)
+    return marked.lower() if _NOTHING_SPECIAL.fullmatch(marked) else None
 
 
 def _is_new(origins: Sequence[int], position: int) -> bool:
@@ -60,7 +74,7 @@ def _letters(text: str) -> tuple[str, list[int]]:
                 letters.append(" ")
                 origins.append(index)
             continue
-        if unicodedata.category(character) in {"Cf", "Cc"}:
+        if is_hidden(character):
             continue
         for letter in unicodedata.normalize("NFKD", character.translate(_MARKS)).casefold():
             if not letter.isspace():

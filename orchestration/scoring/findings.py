@@ -1,7 +1,8 @@
 """Findings: what one document says about one supplier in one country, asked of the LLM.
 
-Each answer becomes an assessment with findings, their quotes looked up in the document; each
-failure stays with its work item. Nothing that is written here is updated or deleted later.
+The answer, or those to the parts of a long document, becomes an assessment with findings, their
+quotes looked up in the document; each failure stays with its work item. Nothing that is written
+here is updated or deleted later.
 """
 
 from collections.abc import Sequence
@@ -9,18 +10,25 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
+import psycopg
 from psycopg.rows import DictRow
 
+from orchestration.crash_points import reach
 from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
+from orchestration.scoring.assessments import Assessed, write_assessments
 from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.evidence import document_text, find_quote
-from orchestration.scoring.matching import country_name
-from orchestration.scoring.replies import FindingsReply
+from orchestration.scoring.countries import country_name
+from orchestration.scoring.engine import answer_stream
+from orchestration.scoring.evidence import document_text
+from orchestration.scoring.parts import Reading, find_quote_from, merged
 from orchestration.scoring.report import RunReport
-from orchestration.scoring.steps import Run, ask, keep_or_fail
+from orchestration.scoring.splitting import Part, split
+from orchestration.scoring.steps import Run, keep_or_fail
+from orchestration.scoring.visible import visible
+from orchestration.settings import LlmSettings
 
 CHUNK = 200
 
@@ -34,38 +42,179 @@ class _Subject:
     supplier_name: str
     aliases: Sequence[str]
     country: str
+    title: str
     text: str
+    language: str | None
     is_outdated: bool
 
-    def call(self, run: Run) -> Call:
-        names = [self.supplier_name, *sorted(self.aliases)]
-        places = {
-            "document": prompts.delimited(self.text),
-            "supplier": " | ".join(names),
-            "country": f"{country_name(self.country)} ({self.country})",
-        }
-        return Call(
-            self.item.item_id,
-            prompts.RISK_FINDINGS,
-            places,
-            run.llm,
+    def parts(self, limit: int) -> list[Part]:
+        return split(self.text, limit, self.language)
+
+    def call(self, part: Part, run: Run) -> Call:
+        """Later parts of a document show its title again."""
+        shown = document_text(self.title, part.text) if part.start else part.text
+        return findings_call(
+            self.item.item_id, shown, [self.supplier_name, *self.aliases], self.country, run.llm
         )
+
+
+def findings_call(
+    item_id: int, text: str, names: Sequence[str], country: str, llm: LlmSettings
+) -> Call:
+    """The question about one supplier, its name first, then its aliases, in one text."""
+    name, *aliases = names
+    places = {
+        "document": prompts.delimited(visible(text)),
+        "supplier": prompts.line(" | ".join([name, *sorted(aliases)])),
+        "country": f"{country_name(country)} ({country})",
+    }
+    return Call(item_id, prompts.RISK_FINDINGS, places, llm)
 
 
 def score_pending(
     run: Run, report: RunReport, limit: int | None = None, mention_ids: Sequence[UUID] | None = None
 ) -> None:
-    """Assess claimable mentions of the run's generation, at most `limit`, of these only if given;
-    chunk by chunk."""
-    taken = 0
-    while (size := CHUNK if limit is None else min(CHUNK, limit - taken)) > 0 and (
-        items := work_items.claim(
-            run.connection, "findings", size, run.max_attempts, mention_ids, run.generation_id
+    """Assess claimable mentions of the run's generation, at most `limit`, of these only if given.
+
+    One stream from the claim to the commit: what is answered is kept while others are asked.
+    """
+    work = _Assessing(run, report, limit, mention_ids)
+    with work_items.given_back(run.connection, work.held.values(), run.max_attempts):
+        answer_stream(run.connection, run.llm, run.run_id, work)
+
+
+class _Assessing:
+    """The step's work for the engine (see engine.Work). `held` are claimed and not finished."""
+
+    def __init__(
+        self, run: Run, report: RunReport, limit: int | None, mention_ids: Sequence[UUID] | None
+    ) -> None:
+        self.held: dict[int, Item] = {}
+        self._run = run
+        self._report = report
+        self._left = limit
+        self._mention_ids = mention_ids
+        self._subjects: dict[int, _Subject] = {}
+        self._readings: dict[int, Reading] = {}
+        self._counted: set[str] = set()
+
+    def more(self) -> Sequence[Call]:
+        """Of the next mentions; those of documents that are outdated are done without."""
+        while items := self._claim():
+            self.held |= {item.item_id: item for item in items}
+            subjects = _load_subjects(self._run.connection, items)
+            for subject in subjects:
+                parts = subject.parts(self._run.llm.max_document_characters)
+                self._subjects[subject.item.item_id] = subject
+                self._readings[subject.item.item_id] = Reading(subject.language, parts)
+            outdated = [subject for subject in subjects if subject.is_outdated]
+            if outdated:
+                self._finish(outdated)
+            if calls := [c for s in subjects if not s.is_outdated for c in self._calls(s)]:
+                return calls
+        return []
+
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        """Finishes what is read to its end; what was too long is asked about in halves."""
+        touched: dict[int, _Subject] = {}
+        for call, given in answered:
+            subject = touched[call.item_id] = self._subjects[call.item_id]
+            self._readings[call.item_id].take(call.cache_key, given)
+            if call.cache_key not in self._counted:
+                self._counted.add(call.cache_key)
+                self._report.pair(subject.partition_key).count(given)
+        further = [call for subject in touched.values() for call in self._calls(subject)]
+        if ended := [s for key, s in touched.items() if self._readings[key].is_finished]:
+            reach("after_save_before_done")
+            self._finish(ended)
+        return further
+
+    def keep_alive(self) -> None:
+        """Nothing that is asked about is taken over by another run."""
+        work_items.renew(self._run.connection, list(self.held.values()))
+
+    def _claim(self) -> list[Item]:
+        size = CHUNK if self._left is None else min(CHUNK, self._left)
+        if size == 0:
+            return []
+        run = self._run
+        items = work_items.claim(
+            run.connection, "findings", size, run.max_attempts, self._mention_ids, run.generation_id
         )
-    ):
-        taken += len(items)
-        with work_items.given_back(run.connection, items, run.max_attempts):
-            _score(run, report, _load_subjects(run.connection, items))
+        if self._left is not None:
+            self._left -= len(items)
+        return items
+
+    def _calls(self, subject: _Subject) -> list[Call]:
+        reading = self._readings[subject.item.item_id]
+        return reading.calls(lambda part: subject.call(part, self._run))
+
+    def _finish(self, subjects: Sequence[_Subject]) -> None:
+        """In one transaction; each failure is its item's own."""
+        run = self._run
+        with run.connection.transaction():
+            held = work_items.hold(run.connection, [subject.item for subject in subjects])
+            mine = [subject for subject in subjects if subject.item.item_id in held]
+            done = {s.item.item_id: Done(s.item, "superseded") for s in mine if s.is_outdated}
+            done |= self._assess([subject for subject in mine if not subject.is_outdated])
+            work_items.finish(run.connection, list(done.values()))
+            _ask_for_briefs(run, {s.partition_key for s in mine if s.item.item_id in done})
+        for subject in subjects:
+            for of_item in (self.held, self._subjects, self._readings):
+                del of_item[subject.item.item_id]
+
+    def _assess(self, subjects: Sequence[_Subject]) -> dict[int, Done]:
+        """All good ones together; where that fails, one by one, and those without an answer."""
+        readings = {s.item.item_id: self._readings[s.item.item_id] for s in subjects}
+        done = self._keep_together([s for s in subjects if readings[s.item.item_id].is_good])
+        for subject in subjects:
+            reading = readings[subject.item.item_id]
+            pair = self._report.pair(subject.partition_key)
+            kept = done.get(subject.item.item_id) or keep_or_fail(
+                self._run,
+                subject.item,
+                reading.failure or reading.answers[0],
+                partial(self._keep, subject, reading),
+            )
+            if isinstance(kept, Done):
+                done[subject.item.item_id] = kept
+                pair.documents += 1
+                self._report.outcomes["scored"] += 1
+            else:
+                pair.failed += 1
+                self._report.outcomes["dead" if kept.is_dead else "later"] += 1
+        return done
+
+    def _keep_together(self, subjects: Sequence[_Subject]) -> dict[int, Done]:
+        try:
+            with self._run.connection.transaction():
+                assessed = [_assessed(s, self._readings[s.item.item_id]) for s in subjects]
+                write_assessments(self._run, assessed)
+        except psycopg.OperationalError:
+            raise
+        except Exception:  # one of them is at fault: which one shows when they are kept alone
+            return {}
+        return {one.item.item_id: Done(one.item, one.outcome) for one in assessed}
+
+    def _keep(self, subject: _Subject, reading: Reading) -> Done:
+        assessed = _assessed(subject, reading)
+        write_assessments(self._run, [assessed])
+        return Done(subject.item, assessed.outcome)
+
+
+def _assessed(subject: _Subject, reading: Reading) -> Assessed:
+    reply, parts = merged(reading)
+    places = [
+        find_quote_from(part, finding.quote, subject.text)
+        for finding, part in zip(reply.findings, parts, strict=True)
+    ]
+    return Assessed(
+        item=subject.item,
+        outcome="risk" if any(finding.level > 0 for finding in reply.findings) else "no_risk",
+        relevance=reply.relevance,
+        response_ids=reading.response_ids,
+        findings=list(zip(reply.findings, places, strict=True)),
+    )
 
 
 def _load_subjects(connection: Connection, items: Sequence[Item]) -> list[_Subject]:
@@ -75,7 +224,7 @@ def _load_subjects(connection: Connection, items: Sequence[Item]) -> list[_Subje
             mentions.mention_id, pairs.partition_key, mentions.country,
             coalesce(suppliers.name, mentions.supplier_id) as supplier_name,
             coalesce(suppliers.aliases, '{}') as aliases,
-            documents.title, documents.body,
+            documents.title, documents.body, documents.language,
             documents.superseded_by is not null as is_outdated
         from risk.mentions
         inner join risk.pairs using (supplier_id, country)
@@ -97,100 +246,11 @@ def _subject(item: Item, row: DictRow) -> _Subject:
         supplier_name=row["supplier_name"],
         aliases=row["aliases"],
         country=row["country"],
+        title=row["title"],
         text=document_text(row["title"], row["body"]),
+        language=row["language"],
         is_outdated=row["is_outdated"],
     )
-
-
-def _score(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
-    items = [subject.item for subject in subjects]
-    calls = {s.item.item_id: s.call(run) for s in subjects if not s.is_outdated}
-    answers = ask(run, items, list(calls.values()))
-    counted: set[str] = set()
-    with run.connection.transaction():
-        held = work_items.hold(run.connection, items)
-        mine = [subject for subject in subjects if subject.item.item_id in held]
-        done = []
-        changed = set()
-        for subject in mine:
-            if subject.is_outdated:
-                done.append(Done(subject.item, "superseded"))
-                changed.add(subject.partition_key)
-                continue
-            pair = report.pair(subject.partition_key)
-            answer = answers[calls[subject.item.item_id].cache_key]
-            if calls[subject.item.item_id].cache_key not in counted:
-                counted.add(calls[subject.item.item_id].cache_key)
-                pair.count(answer)
-            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
-            if isinstance(kept, Done):
-                done.append(kept)
-                changed.add(subject.partition_key)
-                pair.documents += 1
-                report.outcomes["scored"] += 1
-            else:
-                pair.failed += 1
-                report.outcomes["dead" if kept.is_dead else "later"] += 1
-        work_items.finish(run.connection, done)
-        _ask_for_briefs(run, changed)
-
-
-def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
-    reply: FindingsReply = answer.reply
-    outcome = "risk" if any(finding.level > 0 for finding in reply.findings) else "no_risk"
-    row = run.connection.execute(
-        """
-        insert into risk.assessments (
-            mention_id, generation_id, outcome, relevance, response_id, run_id
-        ) values (%s, %s, %s, %s, %s, %s)
-        on conflict (mention_id, generation_id) do nothing
-        returning assessment_id
-        """,
-        [
-            subject.item.subject_id,
-            subject.item.generation_id,
-            outcome,
-            reply.relevance,
-            answer.response_id,
-            run.run_id,
-        ],
-    ).fetchone()
-    if row is not None:
-        _keep_findings(run.connection, row["assessment_id"], reply, subject.text)
-    return Done(subject.item, outcome)
-
-
-def _keep_findings(
-    connection: Connection, assessment_id: int, reply: FindingsReply, text: str
-) -> None:
-    rows = []
-    for ordinal, finding in enumerate(reply.findings):
-        place = find_quote(finding.quote, text)
-        start, end = place if place else (None, None)
-        rows.append(
-            {
-                **finding.model_dump(),
-                "assessment_id": assessment_id,
-                "ordinal": ordinal,
-                "quote_start": start,
-                "quote_end": end,
-                "quote_verified": place is not None,
-            }
-        )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into risk.findings (
-                assessment_id, ordinal, dimension, level, status, event_type, event_date,
-                keywords, quote, quote_start, quote_end, quote_verified, rationale
-            ) values (
-                %(assessment_id)s, %(ordinal)s, %(dimension)s, %(level)s, %(status)s,
-                %(event_type)s, %(event_date)s, %(keywords)s, %(quote)s, %(quote_start)s,
-                %(quote_end)s, %(quote_verified)s, %(rationale)s
-            )
-            """,
-            rows,
-        )
 
 
 def _ask_for_briefs(run: Run, partition_keys: set[str]) -> None:

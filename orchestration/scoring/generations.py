@@ -14,13 +14,11 @@ from orchestration.scoring import prompts
 
 def open_stream(connection: Connection, model: str) -> int:
     """The id of the live generation of today's prompts and this model; opened if it is new."""
-    versions = {
-        prompt.step: prompt.version for prompt in (prompts.RISK_FINDINGS, prompts.RISK_BRIEFS)
-    }
+    versions = {prompt.step: prompt.version for prompt in prompts.ALL}
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('risk.generations'))")
-        prompts.register(connection, prompts.RISK_FINDINGS)
-        prompts.register(connection, prompts.RISK_BRIEFS)
+        for prompt in prompts.ALL:
+            prompts.register(connection, prompt)
         newest = connection.execute(
             "select generation_id, model, prompt_versions from risk.generations"
             " where kind = 'stream' and status = 'live' order by generation_id desc limit 1"
@@ -68,11 +66,14 @@ def _move_open_work(connection: Connection, generation_id: int) -> None:
             set state = 'done', outcome = 'moved', finished_at = now()
             from open_items
             where work_items.item_id = open_items.item_id
-            returning work_items.subject_type, work_items.subject_id, work_items.step
+            returning
+                work_items.subject_type, work_items.subject_id, work_items.step,
+                work_items.priority
         )
 
-        insert into risk.work_items (subject_type, subject_id, step, generation_id)
-        select distinct subject_type, subject_id, step, %(generation)s::bigint from moved
+        insert into risk.work_items (subject_type, subject_id, step, generation_id, priority)
+        select subject_type, subject_id, step, %(generation)s::bigint, min(priority) from moved
+        group by subject_type, subject_id, step
         order by subject_id
         on conflict (subject_type, subject_id, step, generation_id) do update
         set state = 'pending', attempts = 0, available_at = now()

@@ -3,7 +3,7 @@
 An attempt is committed before its call, so a crash leaves a visible attempt and no hidden charge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,8 @@ from psycopg.types.json import Jsonb
 
 from orchestration.resources.llm import Reply
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring.calls import OK, Call
+from orchestration.scoring.asking import Asking
+from orchestration.scoring.calls import OK
 from orchestration.settings import LlmSettings
 
 
@@ -27,7 +28,8 @@ class CachedAnswer:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A started attempt, now ended: with a reply, or with an error and no body."""
+    """A started attempt, now ended: with a reply, or with an error and no body. `cache_key` is that
+    of the question; what was sent may have been a repair of its first answer."""
 
     attempt_id: int
     cache_key: str
@@ -51,63 +53,80 @@ def find_cached(connection: Connection, cache_keys: Sequence[str]) -> dict[str, 
 
 
 def start_attempts(
-    connection: Connection, calls: Sequence[Call], run_id: str, timeout_seconds: float
+    connection: Connection, group: Sequence[Asking], run_id: str, timeout_seconds: float
 ) -> list[int]:
-    """Keep the requests and commit one started attempt for each call; ids in the same order."""
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
+    """Keep the requests and commit one started attempt for each; ids in the same order."""
+    requests = {asking.key: asking for asking in group}
+    with connection.transaction():
+        connection.execute(
             """
             insert into llm.requests (
                 cache_key, step, prompt_version, model, parameters, messages
-            ) values (%s, %s, %s, %s, %s, %s)
+            )
+            select * from unnest(
+                %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[]
+            )
             on conflict (cache_key) do nothing
             """,
-            [
+            _columns(
+                6,
                 (
-                    call.cache_key,
-                    call.prompt.step,
-                    call.prompt.version,
-                    call.llm.model,
-                    Jsonb(dict(call.request.parameters)),
-                    Jsonb(list(call.request.messages)),
-                )
-                for call in calls
-            ],
+                    (
+                        key,
+                        asking.call.prompt.step,
+                        asking.call.prompt.version,
+                        asking.call.llm.model,
+                        Jsonb(dict(asking.request.parameters)),
+                        Jsonb(list(asking.request.messages)),
+                    )
+                    for key, asking in sorted(requests.items())
+                ),
+            ),
         )
         rows = connection.execute(
             """
-            insert into llm.attempts (cache_key, item_id, run_id, deadline)
-            select cache_key, item_id, %s, clock_timestamp() + make_interval(secs => %s)
-            from unnest(%s::text[], %s::bigint[])
-                with ordinality as wanted (cache_key, item_id, position)
+            insert into llm.attempts (cache_key, question_key, item_id, run_id, deadline)
+            select
+                cache_key, question_key, item_id, %s, clock_timestamp() + make_interval(secs => %s)
+            from unnest(%s::text[], %s::text[], %s::bigint[])
+                with ordinality as wanted (cache_key, question_key, item_id, position)
             order by position
             returning attempt_id
             """,
             [
                 run_id,
                 timeout_seconds,
-                [call.cache_key for call in calls],
-                [call.item_id for call in calls],
+                *_columns(3, ((a.key, a.call.cache_key, a.call.item_id) for a in group)),
             ],
         )
         return sorted(row["attempt_id"] for row in rows)
 
 
-def save(connection: Connection, attempts: Sequence[Attempt]) -> list[int | None]:
-    """End the attempts and keep their raw answers; response ids in the same order."""
+def save(connection: Connection, attempts: Sequence[Attempt]) -> dict[int, int]:
+    """End the attempts and keep their raw answers; response ids by attempt id."""
+    if not attempts:
+        return {}
     with connection.transaction():
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                """
-                update llm.attempts set
-                    finished_at = clock_timestamp(), outcome = %s, http_status = %s,
-                    request_id = %s, latency_ms = %s, input_tokens = %s, cached_tokens = %s,
-                    output_tokens = %s, cost_usd = %s, error = %s
-                where attempt_id = %s
-                """,
-                [_attempt_row(attempt) for attempt in attempts],
+        connection.execute(
+            """
+            update llm.attempts set
+                finished_at = clock_timestamp(), outcome = ended.outcome,
+                http_status = ended.http_status, request_id = ended.request_id,
+                latency_ms = ended.latency_ms, input_tokens = ended.input_tokens,
+                cached_tokens = ended.cached_tokens, output_tokens = ended.output_tokens,
+                cost_usd = ended.cost_usd, error = ended.error
+            from unnest(
+                %s::bigint[], %s::text[], %s::integer[], %s::text[], %s::integer[],
+                %s::integer[], %s::integer[], %s::integer[], %s::numeric[], %s::text[]
+            ) as ended (
+                attempt_id, outcome, http_status, request_id, latency_ms,
+                input_tokens, cached_tokens, output_tokens, cost_usd, error
             )
-        return [_keep_response(connection, attempt) for attempt in attempts]
+            where attempts.attempt_id = ended.attempt_id
+            """,
+            _columns(10, (_attempt_row(attempt) for attempt in attempts)),
+        )
+        return _keep_responses(connection, attempts)
 
 
 def was_answered(connection: Connection, run_id: str) -> bool:
@@ -138,10 +157,11 @@ def find_call(connection: Connection, response_id: int) -> dict[str, Any] | None
         """
         select
             responses.response_id, responses.outcome, responses.finish_reason, responses.answer,
-            responses.created_at, requests.cache_key, requests.step, requests.prompt_version,
+            responses.created_at, responses.cache_key, requests.step, requests.prompt_version,
             requests.model, requests.parameters, requests.messages
         from llm.responses
-        inner join llm.requests using (cache_key)
+        inner join llm.attempts using (attempt_id)
+        inner join llm.requests on requests.cache_key = attempts.cache_key
         where responses.response_id = %s
         """,
         [response_id],
@@ -154,7 +174,7 @@ def find_call(connection: Connection, response_id: int) -> dict[str, Any] | None
             attempt_id, run_id, started_at, outcome, http_status, latency_ms, input_tokens,
             output_tokens, cost_usd, error
         from llm.attempts
-        where cache_key = %s
+        where question_key = %s
         order by attempt_id
         """,
         [found["cache_key"]],
@@ -186,6 +206,7 @@ def cost_usd(settings: LlmSettings, reply: Reply) -> Decimal | None:
 def _attempt_row(attempt: Attempt) -> tuple[object, ...]:
     reply = attempt.reply
     return (
+        attempt.attempt_id,
         attempt.outcome,
         200 if reply else attempt.http_status,
         reply.request_id if reply else attempt.request_id,
@@ -195,35 +216,48 @@ def _attempt_row(attempt: Attempt) -> tuple[object, ...]:
         reply.output_tokens if reply else None,
         attempt.cost_usd,
         attempt.error.replace("\x00", "") if attempt.error else None,
-        attempt.attempt_id,
     )
 
 
-def _keep_response(connection: Connection, attempt: Attempt) -> int | None:
-    """Insert the answer. Another run's good answer to the same request counts instead of ours."""
-    if attempt.reply is None:
-        return None
-    content = attempt.reply.content or attempt.reply.refusal
-    row = connection.execute(
+def _keep_responses(connection: Connection, attempts: Sequence[Attempt]) -> dict[int, int]:
+    """Another run's good answer to the same question counts instead of ours."""
+    rows = connection.execute(
         """
         insert into llm.responses (
             attempt_id, cache_key, outcome, finish_reason, answer, raw_body
-        ) values (%s, %s, %s, %s, %s, %s)
+        )
+        select * from unnest(
+            %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[]
+        )
         on conflict (cache_key) where outcome = 'ok' do nothing
-        returning response_id
+        returning attempt_id, response_id
         """,
-        [
-            attempt.attempt_id,
-            attempt.cache_key,
-            attempt.outcome,
-            attempt.reply.finish_reason,
-            content.replace("\x00", "") if content else None,
-            attempt.reply.raw_body,
-        ],
-    ).fetchone()
-    if row is None and attempt.outcome == OK:
-        row = connection.execute(
-            "select response_id from llm.responses where outcome = 'ok' and cache_key = %s",
-            [attempt.cache_key],
-        ).fetchone()
-    return row["response_id"] if row else None
+        _columns(6, (_response_row(a, a.reply) for a in attempts if a.reply)),
+    )
+    ids = {row["attempt_id"]: row["response_id"] for row in rows}
+    others = [a for a in attempts if a.outcome == OK and a.attempt_id not in ids]
+    if others:
+        known = find_cached(connection, [attempt.cache_key for attempt in others])
+        ids |= {attempt.attempt_id: known[attempt.cache_key].response_id for attempt in others}
+    return ids
+
+
+def _response_row(attempt: Attempt, reply: Reply) -> tuple[object, ...]:
+    content = reply.content or reply.refusal
+    return (
+        attempt.attempt_id,
+        attempt.cache_key,
+        attempt.outcome,
+        reply.finish_reason,
+        content.replace("\x00", "") if content else None,
+        reply.raw_body,
+    )
+
+
+def _columns(width: int, rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Rows as the arrays that unnest takes."""
+    columns: list[list[object]] = [[] for _ in range(width)]
+    for row in rows:
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    return columns

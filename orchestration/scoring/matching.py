@@ -1,67 +1,21 @@
-"""Finds names in text: suppliers by name and alias, countries by name. Pure; no database.
+"""Finds names in text, whatever they name. Pure; no database.
 
 One automaton holds all names, so the time depends on the text and not on the number of names.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import ahocorasick
-import pycountry
-from babel import Locale
 
-from orchestration.ingestion.suppliers import Supplier
+from orchestration.scoring.words import is_whole_word
 
 Value = TypeVar("Value")
 SHORT_NAME = 4
 
-_COUNTRY_ALTERNATES = {
-    "U.S.": "US",
-    "USA": "US",
-    "U.S.A.": "US",
-    "UK": "GB",
-    "U.K.": "GB",
-    "Great Britain": "GB",
-    "Northern Ireland": "GB",
-    "England": "GB",
-    "Scotland": "GB",
-    "Wales": "GB",
-    "Korea": "KR",
-    "Macau": "MO",
-    "Hong Kong": "HK",
-    "Turkey": "TR",
-    "Ivory Coast": "CI",
-    "Burma": "MM",
-    "Holland": "NL",
-    "Palestine": "PS",
-    "Republic of Georgia": "GE",
-    "Democratic Republic of the Congo": "CD",
-}
-# Names that hold a country's name and do not say where something happened: they match first.
-_NOT_COUNTRIES = (
-    "Georgia",
-    "New Mexico",
-    "New Jersey",
-    "New England",
-    "Gulf of Mexico",
-    "South China Sea",
-    *(
-        f"{country} {institution}"
-        for country in ("U.S.", "United States")
-        for institution in ("Court", "Customs", "Department", "Food", "Geological", "International")
-    ),
-)
-# Also a first name, a bird or a state: a country only after a preposition of place.
-_AMBIGUOUS = {"Jordan", "Turkey", "Chad", "Jersey"}
-_PLACE_BEFORE = re.compile(r"\b(?:in|from|to|of|within|across) $", re.IGNORECASE)
-_PLACE_BEFORE_LENGTH = len("_within ")
 
-
-@dataclass(frozen=True)
-class Match(Generic[Value]):
+class Match(NamedTuple, Generic[Value]):
     """A name found at text[start:end]."""
 
     start: int
@@ -89,7 +43,7 @@ class NameFinder(Generic[Value]):
         candidates = []
         for last, (name, value) in self._automaton.iter(_folded(text)):
             start, end = last - len(name) + 1, last + 1
-            if _is_whole_word(text, start, end) and _case_fits(name, text[start:end]):
+            if is_whole_word(text, start, end) and _case_fits(name, text[start:end]):
                 candidates.append(Match(start, end, value))
         return _longest(candidates)
 
@@ -104,62 +58,12 @@ def _longest(candidates: Sequence[Match[Value]]) -> list[Match[Value]]:
     return sorted(chosen, key=lambda match: match.start)
 
 
-def supplier_finder(suppliers: Sequence[Supplier]) -> NameFinder[str]:
-    """Finds supplier ids by name and alias."""
-    return NameFinder(
-        (name, supplier.supplier_id)
-        for supplier in suppliers
-        for name in {supplier.name, *supplier.aliases}
-    )
-
-
-def countries_in(text: str) -> list[str]:
-    """ISO 3166-1 alpha-2 codes of the countries named in the text, in order, each once."""
-    codes = []
-    for match in _country_finder().find(text):
-        name = text[match.start : match.end]
-        before = text[max(0, match.start - _PLACE_BEFORE_LENGTH) : match.start]
-        is_place = name not in _AMBIGUOUS or _PLACE_BEFORE.search(before)
-        if match.value is not None and is_place:
-            codes.append(match.value)
-    return list(dict.fromkeys(codes))
-
-
-def country_name(code: str) -> str:
-    """The usual English name of a country code."""
-    return str(Locale("en").territories.get(code, code))
-
-
-@cache
-def _country_finder() -> NameFinder[str | None]:
-    english = Locale("en").territories
-    names: dict[str, str | None] = {}
-    for country in pycountry.countries:
-        for attribute in ("name", "common_name", "official_name"):
-            if name := getattr(country, attribute, None):
-                names[name] = country.alpha_2
-        names[english.get(country.alpha_2, country.name)] = country.alpha_2
-    names |= _COUNTRY_ALTERNATES
-    names |= dict.fromkeys(_NOT_COUNTRIES)
-    return NameFinder(names.items())
-
-
 def _folded(text: str) -> str:
     """Lower case with white space as blanks, character by character: offsets stay true."""
     lowered = text.lower()
     if len(lowered) != len(text):
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     return re.sub(r"\s", " ", lowered)
-
-
-def _is_whole_word(text: str, start: int, end: int) -> bool:
-    before = text[start - 1] if start else " "
-    after = text[end] if end < len(text) else " "
-    return not _is_word(before) and not (_is_word(after) and _is_word(text[end - 1]))
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
 
 
 def _case_fits(name: str, found: str) -> bool:

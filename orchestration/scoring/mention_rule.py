@@ -1,16 +1,17 @@
 """The rule of mentions: which suppliers does a text name, and in which country does it touch them?
 
 The message's hint; else the countries named in the sentences that name the supplier; else those of
-the paragraphs; else the supplier's home country. Never the cross product of a document, and what is
-cut off is said. Pure: no SQL.
+the cities there; else those of the paragraphs; else the supplier's home country. Never the cross
+product of a document, and what is cut off is said. Pure: no SQL.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.ingestion.suppliers import Supplier
-from orchestration.scoring.matching import NameFinder, supplier_finder
 from orchestration.scoring.passages import Passages
+from orchestration.scoring.supplier_names import SupplierNames
+from orchestration.scoring.taxonomy import Urgency
 
 MAX_COUNTRIES = 3
 MAX_MENTIONS = 10
@@ -18,13 +19,17 @@ MAX_MENTIONS = 10
 
 @dataclass(frozen=True)
 class Mention:
-    """A supplier touched in a country. `matched_text` is the words that named it."""
+    """A supplier touched in a country. `matched_text` is the words that named it; relevance (0-1)
+    and urgency are the LLM's, where it was asked."""
 
     supplier_id: str
     country: str
     found_by: str
     country_source: str
     matched_text: str
+    relevance: float | None = None
+    urgency: Urgency | None = None
+    response_id: int | None = None
 
 
 @dataclass
@@ -35,22 +40,25 @@ class Mentions:
     cut: list[Mention] = field(default_factory=list)
     unknown_hints: list[str] = field(default_factory=list)
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether publishers named all of it: there is nothing to ask."""
+        return all(mention.found_by == "hint" for mention in self.kept)
+
+    def limited(self) -> "Mentions":
+        """Itself, with what is over the limit of a document among what was cut."""
+        self.cut += self.kept[MAX_MENTIONS:]
+        del self.kept[MAX_MENTIONS:]
+        return self
+
 
 class SupplierIndex:
     """The supplier master, ready to be looked for in many documents."""
 
     def __init__(self, suppliers: Sequence[Supplier]) -> None:
-        self.finder: NameFinder[str] = supplier_finder(suppliers)
+        self.suppliers = {supplier.supplier_id: supplier for supplier in suppliers}
+        self.names = SupplierNames(suppliers)
         self.home = {supplier.supplier_id: supplier.home_country for supplier in suppliers}
-        self._by_name = {
-            name.casefold(): supplier.supplier_id
-            for supplier in suppliers
-            for name in (supplier.supplier_id, supplier.name, *supplier.aliases)
-        }
-
-    def resolve(self, name: str) -> str | None:
-        """The supplier with this id, name or alias."""
-        return self._by_name.get(name.casefold())
 
 
 def find_mentions(
@@ -62,7 +70,7 @@ def find_mentions(
     named = _places_by_supplier(text, index)
     passages = Passages(text, language)
     for name, country in hints:
-        supplier_id = index.resolve(name)
+        supplier_id = index.names.resolve(name)
         if supplier_id is None:
             result.unknown_hints.append(name)
         elif country is not None:
@@ -80,14 +88,12 @@ def find_mentions(
         unique = list({mention.country: mention for mention in reversed(mentions)}.values())[::-1]
         result.kept += unique[:MAX_COUNTRIES]
         result.cut += unique[MAX_COUNTRIES:]
-    result.cut += result.kept[MAX_MENTIONS:]
-    del result.kept[MAX_MENTIONS:]
-    return result
+    return result.limited()
 
 
 def _places_by_supplier(text: str, index: SupplierIndex) -> dict[str, list[tuple[int, int]]]:
     places: dict[str, list[tuple[int, int]]] = {}
-    for match in index.finder.find(text):
+    for match in index.names.find(text):
         places.setdefault(match.value, []).append((match.start, match.end))
     return places
 
@@ -99,9 +105,14 @@ def _by_alias(
     places: Sequence[int],
     index: SupplierIndex,
 ) -> list[Mention]:
-    for source, passage_of in (("sentence", passages.sentence), ("paragraph", passages.paragraph)):
-        around = dict.fromkeys(passage_of(place) for place in places)
-        countries = dict.fromkeys(code for each in around for code in passages.countries(each))
+    sentences = dict.fromkeys(passages.sentence(place) for place in places)
+    paragraphs = dict.fromkeys(passages.paragraph(place) for place in places)
+    for source, around, countries_of in (
+        ("sentence", sentences, passages.countries),
+        ("city", sentences, passages.countries_of_cities),
+        ("paragraph", paragraphs, passages.countries),
+    ):
+        countries = dict.fromkeys(code for each in around for code in countries_of(each))
         if countries:
             return [Mention(supplier_id, code, "alias", source, name) for code in countries]
     return [Mention(supplier_id, index.home[supplier_id], "alias", "home", name)]

@@ -1,80 +1,105 @@
-"""Mentions: each landed document is read once for the suppliers that it names (mention_rule.py),
-and each mention is queued for the LLM. A near copy of an earlier document is marked instead.
+"""The mentions step: each landed document is read once for the suppliers that it names
+(mention_rule.py). Where a name was found in the text, the LLM is asked whether the document is
+about that supplier (relevance.py), of no near copy and with no lock held. What stands is queued.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import DictRow
 
-from orchestration.ingestion import landing, work_items
+from orchestration.errors import LlmError
+from orchestration.ingestion import circuit, landing, work_items
 from orchestration.ingestion.suppliers import current_suppliers
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.resources.postgres import Connection
-from orchestration.scoring import near_copies
+from orchestration.scoring import ledger, mention_tables, near_copies
+from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.evidence import document_text
-from orchestration.scoring.mention_rule import Mention, Mentions, SupplierIndex, find_mentions
+from orchestration.scoring.mention_rule import Mentions, SupplierIndex, find_mentions
 from orchestration.scoring.near_copies import Text
+from orchestration.scoring.relevance import Question
+from orchestration.scoring.report import PairReport
+from orchestration.scoring.steps import Run, ask, keep_or_fail
+from orchestration.settings import LlmSettings
 
 CHUNK = 200
+MAX_ASKED_PER_RUN = 5_000
+
+
+@dataclass
+class Resolution:
+    """Documents by outcome, how many of them the LLM was asked about, and what that cost."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    asked: int = 0
+    spent: PairReport = field(default_factory=PairReport)
 
 
 @dataclass(frozen=True)
 class _Step:
     """What every chunk of one run's mentions needs."""
 
-    connection: Connection
+    run: Run
     index: SupplierIndex
-    generation_id: int
-    max_attempts: int
+    result: Resolution
 
 
-def resolve_pending(connection: Connection, max_attempts: int, generation_id: int) -> Counter[str]:
-    """Find the mentions of every landed document that waits for it, a chunk at a time.
+def resolve_pending(run: Run) -> Resolution:
+    """Find the mentions of every landed document that waits for it, a chunk at a time; documents
+    beyond those that one run may ask about are left for the next.
 
-    Queues the findings of each mention; returns the documents by outcome.
+    Queues the findings of each mention. Raises LlmError when no call can succeed: the circuit is
+    open then, and what was claimed is given back.
     """
-    index = SupplierIndex(current_suppliers(connection))
-    step = _Step(connection, index, generation_id, max_attempts)
-    outcomes: Counter[str] = Counter()
-    while items := work_items.claim(connection, "mentions", CHUNK, max_attempts):
-        with work_items.given_back(connection, items, max_attempts):
-            outcomes += _resolve_chunk(step, items)
-    return outcomes
+    index = SupplierIndex(current_suppliers(run.connection))
+    step = _Step(run, index, Resolution())
+    ledger.close_abandoned(run.connection)
+    while step.result.asked < MAX_ASKED_PER_RUN and (
+        items := work_items.claim(run.connection, "mentions", CHUNK, run.max_attempts)
+    ):
+        with work_items.given_back(run.connection, items, run.max_attempts):
+            _ask(step, _read(step, items))
+    if step.result.spent.answered and run.llm.of_mentions() is run.llm:
+        circuit.close(run.connection, run.llm)
+    return step.result
 
 
-def _resolve_chunk(step: _Step, items: Sequence[Item]) -> Counter[str]:
-    """All in one transaction; where that fails, one by one, so that only who is at fault fails."""
+def _read(step: _Step, items: Sequence[Item]) -> list["_Reading"]:
+    """Those that the LLM must be asked about; the others are done.
+
+    All in one transaction; where that fails, one by one, so that only who is at fault fails.
+    """
     try:
-        return _resolve(step, items)
+        return _settle(step, items)
     except psycopg.OperationalError:
         raise
     except Exception as error:
         if len(items) == 1:
-            return _failed(step, items[0], error)
-    work_items.renew(step.connection, items)
-    outcomes: Counter[str] = Counter()
-    for item in items:
-        outcomes += _resolve_chunk(step, [item])
-    return outcomes
+            _fail(step, items[0], error)
+            return []
+    work_items.renew(step.run.connection, items)
+    return [reading for item in items for reading in _read(step, [item])]
 
 
-def _failed(step: _Step, item: Item, error: Exception) -> Counter[str]:
+def _fail(step: _Step, item: Item, error: Exception) -> None:
     failure = Failure("internal_error", f"finding mentions: {error!r}", is_transient=True)
-    is_dead = work_items.fail(step.connection, item, failure, step.max_attempts)
-    return Counter(["dead" if is_dead else "later"])
+    is_dead = work_items.fail(step.run.connection, item, failure, step.run.max_attempts)
+    step.result.outcomes["dead" if is_dead else "later"] += 1
 
 
-def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
-    connection = step.connection
-    documents = _load_documents(connection, items)
+def _settle(step: _Step, items: Sequence[Item]) -> list["_Reading"]:
+    connection = step.run.connection
+    documents = mention_tables.load_documents(connection, items)
     readings = [_Reading(item, documents[item.subject_id], step.index) for item in items]
+    doubtful: list[_Reading] = []
+    failed: list[tuple[Item, Exception]] = []
     done: list[Done] = []
-    mentions: list[tuple[UUID, Mention]] = []
-    outcomes: Counter[str] = Counter()
     with connection.transaction():
         landing.take_turn(connection)
         held = work_items.hold(connection, items)
@@ -82,28 +107,90 @@ def _resolve(step: _Step, items: Sequence[Item]) -> Counter[str]:
         copies = _mark_near_copies(connection, mine)
         for reading in mine:
             if reading.error is not None:
-                outcomes += _failed(step, reading.item, reading.error)
-                continue
-            one = reading.done(copies)
-            if one.outcome == "mentioned":
-                mentions += [(one.item.subject_id, mention) for mention in reading.found.kept]
-            done.append(one)
-            outcomes[one.outcome] += 1
-        _write(connection, mentions, step.generation_id)
-        _renew_briefs(connection, [one.item.subject_id for one in done], step.generation_id)
-        work_items.finish(connection, done)
-    return outcomes
+                failed.append((reading.item, reading.error))
+            elif (end := reading.ends_unread(copies)) is not None:
+                done.append(end)
+            elif reading.found.is_certain:
+                done.append(_keep(step, reading, reading.found))
+            else:
+                doubtful.append(reading)
+        _finish(step, done)
+        for item, error in failed:
+            _fail(step, item, error)
+    step.result.outcomes += Counter(one.outcome for one in done)
+    return doubtful
 
 
-def _load_documents(connection: Connection, items: Sequence[Item]) -> dict[UUID, DictRow]:
-    rows = connection.execute(
-        "select document_id, version, title, body, language, supplier_hints,"
-        " coalesce(original_published_at, published_at) as dated_at,"
-        " superseded_by is not null or duplicate_of is not null as is_outdated"
-        " from ingest.documents where document_id = any(%s)",
-        [[item.subject_id for item in items]],
+def _ask(step: _Step, readings: Sequence["_Reading"]) -> None:
+    """What the LLM says of the doubtful ones; each failure fails its own document."""
+    if not readings:
+        return
+    run, result = step.run, step.result
+    asking = replace(run, llm=run.llm.of_mentions())
+    calls = {one.item.item_id: one.call(step.index, asking.llm) for one in readings}
+    result.asked += len(calls)
+    items = [reading.item for reading in readings]
+    try:
+        answers = ask(asking, items, list(calls.values()))
+    except LlmError as error:
+        circuit.trip(run.connection, run.llm, str(error))
+        raise
+    for answer in answers.values():
+        result.spent.count(answer)
+    outcomes: Counter[str] = Counter()
+    done: list[Done] = []
+    with run.connection.transaction():
+        landing.take_turn(run.connection)
+        held = work_items.hold(run.connection, items)
+        for reading in (one for one in readings if one.item.item_id in held):
+            answer = answers[calls[reading.item.item_id].cache_key]
+            kept = keep_or_fail(run, reading.item, answer, partial(_judge, step, reading, answer))
+            if isinstance(kept, Done):
+                done.append(kept)
+                outcomes[kept.outcome] += 1
+            else:
+                outcomes["dead" if kept.is_dead else "later"] += 1
+        _finish(step, done)
+    result.outcomes += outcomes
+
+
+def _judge(step: _Step, reading: "_Reading", answer: Answer) -> Done:
+    """The document's end by an answer: its mentions that stand, or that it is irrelevant."""
+    verdict = reading.question(step.index).verdict(
+        answer.reply, answer.response_id, step.index.names
     )
-    return {row["document_id"]: row for row in rows}
+    mention_tables.write_candidates(
+        step.run.connection, reading.item.subject_id, verdict.candidates, answer.response_id
+    )
+    extra = {
+        "response_id": answer.response_id,
+        "dropped": verdict.dropped,
+        "odd_countries": verdict.odd_countries,
+    }
+    return _keep(step, reading, verdict.mentions, extra)
+
+
+def _keep(
+    step: _Step, reading: "_Reading", found: Mentions, extra: Mapping[str, Any] | None = None
+) -> Done:
+    mentions = mention_tables.write_mentions(
+        step.run.connection, reading.item.subject_id, found.kept, step.run.generation_id
+    )
+    detail = {
+        "mentions": mentions,
+        "cut": [asdict(mention) for mention in found.cut],
+        "unknown_hints": found.unknown_hints,
+        **(extra or {}),
+    }
+    return Done(reading.item, "mentioned" if mentions else "irrelevant", detail)
+
+
+def _finish(step: _Step, done: Sequence[Done]) -> None:
+    connection = step.run.connection
+    mention_tables.renew_briefs(
+        connection, [one.item.subject_id for one in done], step.run.generation_id
+    )
+    work_items.finish(connection, done)
 
 
 class _Reading:
@@ -112,6 +199,7 @@ class _Reading:
     def __init__(self, item: Item, document: DictRow, index: SupplierIndex) -> None:
         self.item = item
         self.found = Mentions()
+        self.content = document_text(document["title"], document["body"])
         self.text: Text | None = None
         self.error: Exception | None = None
         self._is_outdated: bool = document["is_outdated"]
@@ -124,26 +212,29 @@ class _Reading:
 
     def _read(self, document: DictRow, index: SupplierIndex) -> None:
         hints = [(hint["supplier"], hint["country"]) for hint in document["supplier_hints"]]
-        content = document_text(document["title"], document["body"])
-        self.found = find_mentions(content, document["language"], hints, index)
+        self.found = find_mentions(self.content, document["language"], hints, index)
         # a correction is news even where it differs by a word
         if self.found.kept and document["version"] == 1:
             pairs = frozenset((each.supplier_id, each.country) for each in self.found.kept)
-            self.text = Text(self.item.subject_id, content, document["dated_at"], pairs)
+            self.text = Text(self.item.subject_id, self.content, document["dated_at"], pairs)
 
-    def done(self, copies: Mapping[UUID, UUID]) -> Done:
-        """The outcome, and what is kept of it beside the mentions."""
+    def ends_unread(self, copies: Mapping[UUID, UUID]) -> Done | None:
+        """The end of a document that needs no more: outdated, a copy, or without a supplier."""
         if self._is_outdated:
             return Done(self.item, "superseded")
         if original := copies.get(self.item.subject_id):
             return Done(self.item, "copy", {"nearly_the_same_as": str(original)})
-        outcome = "mentioned" if self.found.kept else "no_supplier"
-        detail = {
-            "mentions": len(self.found.kept),
-            "cut": [asdict(mention) for mention in self.found.cut],
-            "unknown_hints": self.found.unknown_hints,
-        }
-        return Done(self.item, outcome, detail)
+        if not self.found.kept:
+            return Done(self.item, "no_supplier", {"unknown_hints": self.found.unknown_hints})
+        return None
+
+    def question(self, index: SupplierIndex) -> Question:
+        """What the LLM is asked about it."""
+        return Question(self.content, self.found, index.suppliers)
+
+    def call(self, index: SupplierIndex, llm: LlmSettings) -> Call:
+        """The same, as a call."""
+        return self.question(index).call(self.item.item_id, llm)
 
 
 def _mark_near_copies(connection: Connection, readings: Sequence[_Reading]) -> dict[UUID, UUID]:
@@ -159,57 +250,3 @@ def _mark_near_copies(connection: Connection, readings: Sequence[_Reading]) -> d
     copies = near_copies.find(connection, current)
     near_copies.mark(connection, current, copies)
     return copies
-
-
-def _write(
-    connection: Connection, mentions: Sequence[tuple[UUID, Mention]], generation_id: int
-) -> None:
-    pairs = sorted({(mention.supplier_id, mention.country) for _, mention in mentions})
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into risk.pairs (supplier_id, country) values (%s, %s)"
-            " on conflict (supplier_id, country) do nothing",
-            pairs,
-        )
-        cursor.executemany(
-            """
-            insert into risk.mentions (
-                document_id, supplier_id, country, found_by, country_source, matched_text
-            ) values (%s, %s, %s, %s, %s, %s)
-            on conflict (document_id, supplier_id, country) do nothing
-            """,
-            [(document_id, *asdict(mention).values()) for document_id, mention in mentions],
-        )
-    ids = connection.execute(
-        "select mention_id from risk.mentions where document_id = any(%s)",
-        [list({document_id for document_id, _ in mentions})],
-    )
-    work_items.enqueue(
-        connection, "mention", [row["mention_id"] for row in ids], "findings", generation_id
-    )
-
-
-def _renew_briefs(connection: Connection, document_ids: Sequence[UUID], generation_id: int) -> None:
-    """The briefs of what older versions of these documents mentioned cite what is withdrawn."""
-    rows = connection.execute(
-        """
-        select distinct pairs.pair_id
-        from ingest.documents as newer
-        inner join ingest.documents as older using (source, external_id)
-        inner join risk.mentions on mentions.document_id = older.document_id
-        inner join risk.pairs using (supplier_id, country)
-        where newer.document_id = any(%s) and newer.version > older.version
-        """,
-        [list(document_ids)],
-    )
-    pair_ids = [row["pair_id"] for row in rows]
-    work_items.enqueue(connection, "pair", pair_ids, "briefs", generation_id)
-    work_items.reopen(connection, pair_ids, "briefs", generation_id, ("done", "dead", "claimed"))
-
-
-def observed_partition_keys(connection: Connection) -> list[str]:
-    """The key of every pair that a document was found to mention, the oldest first."""
-    rows = connection.execute(
-        "select partition_key from risk.pairs order by first_seen_at, partition_key"
-    )
-    return [row["partition_key"] for row in rows]

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
 
 from orchestration.ingestion.message import normalised
 from orchestration.resources.postgres import Connection
@@ -111,10 +112,15 @@ def mark(connection: Connection, texts: Sequence[Text], copies: Mapping[UUID, UU
     )
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into ingest.signatures (document_id, signature, bands) values (%s, %s, %s)"
-            " on conflict (document_id) do nothing",
+            "insert into ingest.signatures (document_id, signature, bands, pairs)"
+            " values (%s, %s, %s, %s) on conflict (document_id) do nothing",
             [
-                (text.document_id, text.signature.tobytes(), text.bands)
+                (
+                    text.document_id,
+                    text.signature.tobytes(),
+                    text.bands,
+                    Jsonb(sorted(text.pairs)),
+                )
                 for text in texts
                 if text.document_id not in copies
             ],
@@ -127,15 +133,13 @@ def _load_alike(connection: Connection, texts: Sequence[Text]) -> list[Text]:
         select
             documents.document_id, documents.title, documents.body,
             coalesce(documents.original_published_at, documents.published_at) as dated_at,
-            array_agg(array[mentions.supplier_id, mentions.country]) as pairs
+            signatures.pairs
         from ingest.signatures
         inner join ingest.documents using (document_id)
-        inner join risk.mentions using (document_id)
         where
             signatures.bands && %s::bigint[]
             and not signatures.document_id = any(%s)
             and documents.duplicate_of is null and documents.superseded_by is null
-        group by documents.document_id
         order by (
             select min(messages.sequence) from ingest.messages
             where messages.document_id = documents.document_id

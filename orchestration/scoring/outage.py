@@ -11,30 +11,35 @@ FEW_CALLS = 3
 
 
 class Health:
-    """Of a session with so many calls, told how each one ended.
+    """Of a session, told of each call that it has to make, and how each one ended.
 
-    `at_once` failures without an answer in between are enough: the others need not be tried.
+    As many failures as may be in flight, without an answer in between, are enough: the others need
+    not be tried.
     `key_works` says that the endpoint answered this run before, so what it forbids are prompts.
     """
 
-    def __init__(self, calls: int, at_once: int, key_works: bool = False) -> None:
-        self._calls = calls
+    def __init__(self, key_works: bool = False) -> None:
+        self.has_answered = False
+        self._calls = 0
         self._key_works = key_works
-        self._enough = min(calls, max(at_once, FEW_CALLS + 1))
-        self._has_answered = False
         self._failures: list[CallFailed] = []
+
+    def expect_one(self) -> None:
+        """One more call is to be made."""
+        self._calls += 1
 
     def answered(self) -> None:
         """A reply came, whatever it says: the endpoint works for this key."""
-        self._has_answered = True
+        self.has_answered = True
 
-    def failed(self, failure: CallFailed) -> None:
-        """A call ended without a reply, after all its attempts.
+    def failed(self, failure: CallFailed, at_once: int) -> None:
+        """A call ended without a reply, after all its attempts; so many may be in flight.
 
         Raises EndpointRefuses or EndpointUnavailable when the failures are the endpoint's.
         """
         self._failures.append(failure)
-        if self._has_answered or len(self._failures) < self._enough:
+        enough = min(self._calls, max(at_once, FEW_CALLS + 1))
+        if self.has_answered or len(self._failures) < enough:
             return
         is_forbidden = any(failure.kind == FORBIDDEN for failure in self._failures)
         if is_forbidden and not self._key_works:

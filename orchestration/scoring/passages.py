@@ -9,7 +9,7 @@ from functools import cache, cached_property
 
 import sentencex
 
-from orchestration.scoring.matching import countries_in
+from orchestration.scoring.countries import countries_in, countries_of_cities_in
 
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n")
 
@@ -23,6 +23,7 @@ class Passages:
         self._slice = cache(lambda begin, stop: text[begin:stop])
         self._sentences = cache(self._split)
         self.countries = cache(countries_in)
+        self.countries_of_cities = cache(countries_of_cities_in)
 
     def paragraph(self, place: int) -> str:
         """The paragraph around a character."""

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from orchestration.scoring.taxonomy import Dimension, EventType, Status
+from orchestration.scoring.taxonomy import Dimension, EventType, Status, Urgency
 
 MAX_QUOTE = 300
+MAX_FINDINGS = 20
 _NOT_ON_THE_WIRE = {"title", "default", "minLength", "maxLength", "description"}
 
 
@@ -24,6 +25,30 @@ Words = Annotated[str, BeforeValidator(_without_nul)]
 
 class _Reply(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SupplierVerdict(_Reply):
+    """Whether a document is about one of the suppliers that it seems to name."""
+
+    supplier: int
+    is_subject: bool
+    relevance: float = Field(ge=0, le=1)
+    countries: list[Words]
+    urgency: Urgency
+
+
+class AffectedCompany(_Reply):
+    """A company that the document names as affected and that nobody asked about."""
+
+    name: Words
+    country: Words | None
+
+
+class MentionsReply(_Reply):
+    """Whom one document is about, and how urgent it is. What is too long is cut when it is kept."""
+
+    suppliers: list[SupplierVerdict] = Field(max_length=100)
+    others: list[AffectedCompany] = Field(max_length=1_000)
 
 
 class Finding(_Reply):
@@ -45,7 +70,7 @@ class FindingsReply(_Reply):
     """All that one document says about one supplier in one country."""
 
     relevance: float = Field(ge=0, le=1)
-    findings: list[Finding] = Field(max_length=20)
+    findings: list[Finding] = Field(max_length=MAX_FINDINGS)
 
 
 class BriefSentence(_Reply):

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from orchestration.scoring.calls import Answer
 
@@ -30,6 +31,14 @@ class PairReport:
             self.cost_usd = None
         else:
             self.cost_usd += answer.cost_usd
+
+    def metadata(self) -> dict[str, Any]:
+        """Calls and cost, as Dagster shows them."""
+        return {
+            "paid_calls": self.calls,
+            "answers_from_cache": self.from_cache,
+            "cost_usd": "unknown" if self.cost_usd is None else float(self.cost_usd),
+        }
 
 
 @dataclass

@@ -23,16 +23,13 @@ class PairSummary:
 
     def findings_metadata(self) -> dict[str, Any]:
         """The numbers that Dagster shows beside a materialization."""
-        cost = self.spent.cost_usd
         return {
             "documents": self.documents,
             "findings": self.findings,
             "verified_quotes": self.verified,
             "highest_level": self.highest_level if self.highest_level is not None else "no signal",
             "documents_scored_now": self.spent.documents,
-            "paid_calls": self.spent.calls,
-            "answers_from_cache": self.spent.from_cache,
-            "cost_usd": "unknown" if cost is None else float(cost),
+            **self.spent.metadata(),
         }
 
 

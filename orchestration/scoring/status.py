@@ -87,10 +87,13 @@ calls as (
     select messages.batch_id, {_CALL_SUMS}
     from llm.attempts
     inner join risk.work_items as items using (item_id)
-    inner join risk.mentions on mentions.mention_id = items.subject_id
+    left join risk.mentions
+        on items.subject_type = 'mention' and mentions.mention_id = items.subject_id
     inner join ingest.messages
-        on messages.document_id = mentions.document_id and messages.landed_as = 'document'
-    where items.subject_type = 'mention'
+        on
+            messages.document_id = coalesce(mentions.document_id, items.subject_id)
+            and messages.landed_as = 'document'
+    where items.subject_type in ('document', 'mention')
     group by messages.batch_id
 )
 

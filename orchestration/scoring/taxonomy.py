@@ -63,6 +63,28 @@ class Status(StrEnum):
     RESOLVED = "resolved"
 
 
+class Urgency(StrEnum):
+    """How soon an analyst must see it."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def priority(self) -> int:
+        """Of the work that follows: 0 is done first."""
+        return list(Urgency)[::-1].index(self)
+
+
+URGENCY_MEANS = {
+    Urgency.LOW: "no adverse fact, marketing, or long past",
+    Urgency.NORMAL: "a lasting matter or a contained one: it can wait for the weekly look",
+    Urgency.HIGH: "supply, money or law is touched within weeks: to be seen today",
+    Urgency.CRITICAL: "supply stops or the supplier may fail: to be seen now",
+}
+
+
 class EventType(StrEnum):
     """What happened. Findings of one type within days of each other count as one event."""
 

@@ -14,7 +14,7 @@ from orchestration.resources.broker import Message
 from orchestration.resources.postgres import Connection
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.scoring.checks import violations
-from tests.conftest import Analyst
+from tests.conftest import FINDINGS_PROMPT, Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 from tests.scoring.scenario import RECALL, land_texts, run
 
@@ -47,7 +47,7 @@ def refuse(connection: Connection, *messages: Message) -> list[str]:
 def let_die(connection: Connection, analyst: Analyst) -> str:
     """One document whose findings the model refuses; returns the id of the dead letter."""
     land_texts(connection, RECALL)
-    analyst.fail_with({"kind": "refusal", "times": 1})
+    analyst.fail_with({"kind": "refusal", "times": 1, "contains": FINDINGS_PROMPT})
     run(connection, analyst.settings)
     analyst.recover()
     (row,) = find(connection, Filter(reason="refusal"))

@@ -7,14 +7,12 @@ import pytest
 from orchestration.errors import LlmError
 from orchestration.ingestion import circuit
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import mentions
-from orchestration.scoring.generations import open_stream
 from orchestration.scoring.run import score
 from orchestration.settings import IngestSettings
 from tests.conftest import Analyst
 from tests.ingestion.test_landing import states
 from tests.scoring.endpoint import endpoint
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, resolve, run
 
 
 def test_a_refused_key_opens_it_and_costs_the_backlog_nothing(
@@ -74,7 +72,7 @@ def test_what_was_done_before_an_outage_is_reported(
     land_texts(connection, BANKRUPTCY)
     with endpoint(lambda prompt: (401, {"error": "wrong key"})) as (url, _):
         llm = analyst.settings.model_copy(update={"base_url": url})
-        mentions.resolve_pending(connection, 5, open_stream(connection, llm.model))
+        resolve(connection, analyst.settings)
         result = score(connection, llm, IngestSettings(), "run", None)
     assert "wrong key" in str(result.outage)
     assert list(result.pairs) == ["acme@MX"]

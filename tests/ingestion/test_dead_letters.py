@@ -19,7 +19,7 @@ from orchestration.resources.postgres import Connection, one
 from orchestration.resources.pubsub import GooglePubsub
 from orchestration.scoring.checks import violations
 from orchestration.settings import PubsubSettings
-from tests.conftest import Analyst
+from tests.conftest import FINDINGS_PROMPT, Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, document, message, states
 from tests.scoring.scenario import ACME, BANKRUPTCY, BETA, RECALL, land_texts, run
 
@@ -38,7 +38,7 @@ def dead_topic(broker: GooglePubsub) -> Iterator[GooglePubsub]:
 def let_die(connection: Connection, analyst: Analyst) -> None:
     """One document whose findings are refused: dead at once; another that is scored."""
     land_texts(connection, RECALL, BANKRUPTCY)
-    analyst.fail_with({"kind": "refusal", "times": 1})
+    analyst.fail_with({"kind": "refusal", "times": 1, "contains": FINDINGS_PROMPT})
     run(connection, analyst.settings)
     analyst.recover()
 
@@ -124,7 +124,7 @@ def test_what_was_dropped_and_dies_again_is_listed_again(
     let_die(connection, analyst)
     (item,) = find(connection, Filter())
     drop(connection, [item["dead_letter_id"]])
-    analyst.fail_with({"kind": "refusal"})
+    analyst.fail_with({"kind": "refusal", "contains": FINDINGS_PROMPT})
     run(connection, analyst.settings, targets=[f"{item['supplier_id']}@{item['country']}"])
     assert [row["dead_letter_id"] for row in find(connection, Filter())] == [item["dead_letter_id"]]
 
@@ -146,7 +146,7 @@ def test_neither_what_was_dropped_nor_what_is_outdated_is_published(
     load(connection, [ACME, BETA])
     batch = [message(document(RECALL, "a")), message(document(BANKRUPTCY, "b"))]
     land(connection, SUBSCRIPTION, batch, LIMIT)
-    analyst.fail_with({"kind": "refusal"})
+    analyst.fail_with({"kind": "refusal", "contains": FINDINGS_PROMPT})
     run(connection, analyst.settings)
     analyst.recover()
     first, second = find(connection, Filter())
@@ -206,7 +206,7 @@ def test_a_dead_document_is_published_once_with_the_reason_and_its_text(
         "last_error": "",
     }
     redrive(connection, dead_topic, [item["dead_letter_id"]])
-    analyst.fail_with({"kind": "refusal", "times": 1})
+    analyst.fail_with({"kind": "refusal", "times": 1, "contains": FINDINGS_PROMPT})
     run(connection, analyst.settings)
     assert publish_dead(connection, dead_topic) == 1
 

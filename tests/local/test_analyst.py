@@ -16,7 +16,7 @@ from orchestration.local.analyst.lexicon import load
 from orchestration.local.analyst.reading import answer
 from orchestration.scoring import prompts
 from orchestration.scoring.evidence import find_quote
-from orchestration.scoring.replies import BriefReply, FindingsReply
+from orchestration.scoring.replies import BriefReply, FindingsReply, MentionsReply
 from orchestration.scoring.taxonomy import Dimension, EventType, Status
 from tests.conftest import Analyst
 
@@ -80,6 +80,71 @@ def test_any_document_gets_an_answer_that_fits_the_schema(document: str) -> None
     fitted = conform(candidate, prompts.RISK_FINDINGS.schema)
     assert fitted == candidate
     FindingsReply.model_validate(fitted)
+
+
+def screened(document: str, *suppliers: str) -> MentionsReply:
+    lines = [f"{n}. {names}; countries: Peru (PE)" for n, names in enumerate(suppliers, start=1)]
+    places = {"document": prompts.delimited(document), "suppliers": "\n".join(lines)}
+    question = prompts.SUPPLIER_MENTIONS.render(places)[1]["content"]
+    candidate = answer("supplier_mentions", question)
+    assert conform(candidate, prompts.SUPPLIER_MENTIONS.schema) == candidate
+    return MentionsReply.model_validate(candidate)
+
+
+@pytest.mark.parametrize(
+    ("supplier", "document", "is_subject"),
+    [
+        ("Apple Inc. | Apple", "Apple growers fear for the harvest after hail.", False),
+        ("Apple Inc. | Apple", "Apple halts production after a fire.", True),
+        ("Apple Inc. | Apple", "Apple Inc. pays for the harvest of its orchards.", True),
+        ("Apple Inc. | Apple", "Apple juice is dear. Apple was hacked.", True),
+        ("U.S. Steel | US Steel", "US Steel imports fell; tariffs stay.", False),
+        ("U.S. Steel | US Steel", "US Steel idles a furnace.", True),
+        ("3M Company | 3M", "The fund grew by 3M last year.", False),
+        ("3M Company | 3M", "3M recalls masks.", True),
+        ("Target Corporation | Target", "Target date for the merger slips.", False),
+        ("Target Corporation | Target", "Target suffers a data breach.", True),
+        ("Shell plc | Shell", "Shell companies were used for fraud.", False),
+        ("Shell plc | Shell", "Shell halts production at a refinery.", True),
+        ("Unheard GmbH", "Unheard GmbH is praised.", True),
+    ],
+)
+def test_it_tells_a_supplier_from_the_word_that_is_written_alike(
+    supplier: str, document: str, is_subject: bool
+) -> None:
+    (verdict,) = screened(document, supplier).suppliers
+    assert (verdict.supplier, verdict.is_subject) == (1, is_subject)
+    assert bool(verdict.relevance) == is_subject
+    assert verdict.countries == ["PE"] * is_subject
+
+
+@pytest.mark.parametrize(
+    ("document", "urgency"),
+    [
+        ("Acme Corp files for bankruptcy.", "critical"),
+        ("Workers of Acme are on strike.", "high"),
+        ("Acme recalls valves.", "normal"),
+        ("Acme is praised.", "low"),
+        ("Acme is praised.\n\nBeta AG files for bankruptcy.", "low"),
+    ],
+)
+def test_urgency_is_that_of_the_gravest_words_near_the_supplier(
+    document: str, urgency: str
+) -> None:
+    (verdict,) = screened(f"News\n\n{document}", "Acme Corp | Acme").suppliers
+    assert verdict.urgency == urgency
+
+
+def test_it_names_other_companies_in_grave_sentences_by_their_legal_form() -> None:
+    document = "Acme said that Gamma Works GmbH and Acme, Inc. stop production. Delta Inc. sells."
+    document += " Fire at The Gamma Works GmbH."
+    others = [other.name for other in screened(document, "Acme Corp | Acme").others]
+    assert others == ["Gamma Works GmbH"]
+
+
+@given(st.text(max_size=300), st.text(max_size=40))
+def test_any_document_and_any_name_is_judged_to_the_schema(document: str, name: str) -> None:
+    screened(document, name.replace(";", "").strip() or "x", "Acme")
 
 
 def test_a_brief_cites_the_findings_that_it_was_given() -> None:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from orchestration.ingestion import changed_pairs
 from orchestration.ingestion.landing import land
-from orchestration.ingestion.message import Document
+from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.ingestion.suppliers import Supplier, load
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import mentions
 from orchestration.scoring.generations import open_stream
+from orchestration.scoring.mentions import Resolution
 from orchestration.scoring.results import ScoringResult
 from orchestration.scoring.run import score
+from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 
@@ -30,6 +32,26 @@ def land_texts(connection: Connection, *texts: str) -> None:
     land_documents(connection, [Document(text=text) for text in texts])
 
 
+def land_hinted(connection: Connection, *texts: str) -> None:
+    """Of a publisher who says who is meant: nothing is asked before the findings."""
+    land_documents(connection, [_hinted(text) for text in texts])
+
+
+def _hinted(text: str) -> Document:
+    names = [("acme", "MX")] if "Acme" in text else [("beta", "DE")]
+    hints = tuple(SupplierHint(supplier=name, country=country) for name, country in names)
+    return Document(text=text, supplier_hints=hints)
+
+
+def resolve(
+    connection: Connection, llm: LlmSettings, run_id: str = "run-1", generation: int | None = None
+) -> Resolution:
+    """What the asset of the mentions does; for a generation other than the newest if given."""
+    generation = generation or open_stream(connection, llm.model)
+    attempts = IngestSettings().max_item_attempts
+    return mentions.resolve_pending(Run(connection, llm, run_id, generation, attempts))
+
+
 def run(
     connection: Connection,
     llm: LlmSettings,
@@ -40,8 +62,7 @@ def run(
     """What the two assets do, one after the other."""
     limits = IngestSettings()
     if targets is None:
-        generation = open_stream(connection, llm.model)
-        mentions.resolve_pending(connection, limits.max_item_attempts, generation)
+        resolve(connection, llm, run_id)
     result = score(connection, llm, limits, run_id, targets)
     if result.outage:
         raise result.outage

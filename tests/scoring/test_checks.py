@@ -27,11 +27,18 @@ DAMAGE = {
         update ingest.documents set duplicate_of = document_id
     """,
     "every original document is queued": """
+        alter table llm.attempts drop constraint attempts_item_id_fkey;
         delete from risk.work_items where step = 'mentions'
     """,
     "every mention is queued, and every finished one has its assessment": """
         alter table llm.attempts drop constraint attempts_item_id_fkey;
         delete from risk.work_items where step = 'findings'
+    """,
+    "an irrelevant document was asked about, and has no mention": """
+        update risk.work_items set outcome = 'irrelevant' where step = 'mentions'
+    """,
+    "every answer on a mention or a candidate is kept": """
+        update llm.responses set outcome = 'refusal'
     """,
     "a claim ends with its lease": """
         update risk.work_items

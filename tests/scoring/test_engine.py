@@ -1,6 +1,7 @@
 """The engine over real HTTP: each answer paid once, each attempt a row, each failure its class."""
 
 import dataclasses
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from orchestration.resources.llm import EndpointRefuses, Reply
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import ledger, prompts
+from orchestration.scoring.asking import Asking
 from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.engine import answer_all
 from orchestration.settings import LlmSettings
@@ -39,6 +41,10 @@ def call(settings: LlmSettings, item_id: int, text: str = "Acme recalls valves."
 def ask(connection: Connection, *calls: Call) -> list[Answer]:
     answers = answer_all(connection, calls[0].llm, calls, "run-1")
     return [answers[call.cache_key] for call in calls]
+
+
+def asking(call: Call) -> Asking:
+    return Asking(call, time.monotonic())
 
 
 def attempts(connection: Connection) -> list[tuple[Any, ...]]:
@@ -127,19 +133,48 @@ def test_after_the_last_attempt_a_transient_fault_is_the_answer(
     assert [row[1] for row in attempts(connection)] == [500, 500, 500]
 
 
-@pytest.mark.parametrize(
-    ("kind", "outcome"),
-    [
-        ("refusal", "refusal"),
-        ("cut_off", "truncated"),
-        ("content_filter", "content_filter"),
-        ("invalid_json", "schema_invalid"),
-    ],
-)
-def test_an_answer_that_does_not_count_is_kept_paid_once_and_never_served_from_the_cache(
+SECOND_TRIES = [("cut_off", "truncated"), ("invalid_json", "schema_invalid")]
+
+
+@pytest.mark.parametrize(("kind", "outcome"), SECOND_TRIES)
+def test_an_answer_that_was_cut_off_or_is_no_json_is_asked_for_once_more(
     connection: Connection, analyst: Analyst, item_id: int, kind: str, outcome: str
 ) -> None:
     analyst.fail_with({"kind": kind, "times": 1})
+    (answer,) = ask(connection, call(analyst.settings, item_id))
+    assert (answer.outcome, answer.calls) == ("ok", 2)
+    assert [row[0] for row in attempts(connection)] == [outcome, "ok"]
+    sent = connection.execute(
+        "select jsonb_array_length(messages) as n,"
+        " (parameters->>'max_completion_tokens')::int as room from llm.attempts"
+        " inner join llm.requests using (cache_key) order by attempt_id"
+    ).fetchall()
+    wanted = {"truncated": [(2, 4096), (2, 8192)], "schema_invalid": [(2, 4096), (4, 4096)]}
+    assert [tuple(row.values()) for row in sent] == wanted[outcome]
+    (again,) = ask(connection, call(analyst.settings, item_id))
+    assert (again.outcome, again.calls, again.response_id) == ("ok", 0, answer.response_id)
+    assert answer.response_id is not None
+    shown = ledger.find_call(connection, answer.response_id)
+    assert shown is not None
+    assert len(shown["messages"]) == sent[1]["n"]
+    assert [attempt["outcome"] for attempt in shown["attempts"]] == [outcome, "ok"]
+
+
+@pytest.mark.parametrize(("kind", "outcome"), SECOND_TRIES)
+def test_one_that_fails_so_twice_is_paid_twice_and_no_more(
+    connection: Connection, analyst: Analyst, item_id: int, kind: str, outcome: str
+) -> None:
+    analyst.fail_with({"kind": kind})
+    (answer,) = ask(connection, call(analyst.settings, item_id))
+    assert (answer.outcome, answer.is_transient, answer.calls) == (outcome, False, 2)
+    assert [row[0] for row in attempts(connection)] == [outcome, outcome]
+
+
+@pytest.mark.parametrize("outcome", ["refusal", "content_filter"])
+def test_an_answer_that_does_not_count_is_kept_paid_once_and_never_served_from_the_cache(
+    connection: Connection, analyst: Analyst, item_id: int, outcome: str
+) -> None:
+    analyst.fail_with({"kind": outcome, "times": 1})
     (answer,) = ask(connection, call(analyst.settings, item_id))
     assert (answer.outcome, answer.is_transient, answer.reply) == (outcome, False, None)
     assert answer.detail
@@ -171,7 +206,7 @@ def test_a_wrong_key_stops_everything_with_what_to_do(
 def test_an_attempt_is_committed_before_its_call_and_closed_if_its_run_dies(
     connection: Connection, analyst: Analyst, item_id: int
 ) -> None:
-    ledger.start_attempts(connection, [call(analyst.settings, item_id)], "run-0", -1)
+    ledger.start_attempts(connection, [asking(call(analyst.settings, item_id))], "run-0", -1)
     row = one(connection, "select outcome, run_id from llm.attempts")
     assert tuple(row.values()) == (None, "run-0")
     assert ledger.close_abandoned(connection) == 1
@@ -182,12 +217,12 @@ def test_of_two_good_answers_to_one_request_the_first_counts(
     connection: Connection, analyst: Analyst, item_id: int
 ) -> None:
     asked = call(analyst.settings, item_id)
-    ids = ledger.start_attempts(connection, [asked, asked], "run-1", 60)
+    ids = ledger.start_attempts(connection, [asking(asked), asking(asked)], "run-1", 60)
     body = Reply(b"{}", None, '{"relevance": 1, "findings": []}', None, "stop", 1, 0, 1)
     saved = [
         ledger.save(
             connection, [ledger.Attempt(i, asked.cache_key, "ok", latency_ms=1, reply=body)]
-        )[0]
+        )[i]
         for i in ids
     ]
     assert saved[0] == saved[1]

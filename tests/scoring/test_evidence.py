@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.scoring.evidence import document_text, find_quote
+from orchestration.scoring.visible import visible
 
 TEXT = "The “Café” fire\n  was contained, ACME’s spokes\u00adman said. It’s over."
 
@@ -38,11 +39,8 @@ def test_every_passage_of_a_text_is_found_in_it(text: str, data: st.DataObject) 
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
     passage = text[start:end]
-    visible = [
-        c for c in passage if not c.isspace() and unicodedata.category(c) not in {"Cf", "Cc"}
-    ]
     place = find_quote(passage, text)
-    assert (place is not None) == bool(visible)
+    assert (place is not None) == bool(visible(passage).strip())
     if place is not None:
         assert 0 <= place[0] < place[1] <= len(text)
         assert find_quote(text[place[0] : place[1]], text) == place
@@ -58,8 +56,8 @@ def reading(passage: str) -> str:
 
 
 def letters(word: str) -> str:
-    visible = (c for c in word if unicodedata.category(c) not in {"Cf", "Cc"})
-    folded = (unicodedata.normalize("NFKD", c).casefold().replace(" ", "") for c in visible)
+    seen = (c for c in word if unicodedata.category(c) not in {"Cf", "Cc"})
+    folded = (unicodedata.normalize("NFKD", c).casefold().replace(" ", "") for c in seen)
     return "".join(folded).translate(str.maketrans("’“", "'\""))
 
 

@@ -2,13 +2,12 @@
 
 from orchestration.ingestion import work_items
 from orchestration.resources.postgres import Connection, connect, one
-from orchestration.scoring import mentions
 from orchestration.scoring.checks import violations
 from orchestration.scoring.generations import open_stream
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
 from tests.scoring.endpoint import endpoint, quoting
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, resolve, run
 from tests.scoring.test_run import totals
 
 
@@ -25,7 +24,7 @@ def test_work_that_waits_when_the_model_changes_is_done_and_signed_by_the_new_on
 ) -> None:
     land_texts(connection, RECALL, BANKRUPTCY)
     old = open_stream(connection, "old-model")
-    mentions.resolve_pending(connection, 3, old)
+    resolve(connection, analyst.settings, generation=old)
     (claimed,) = work_items.claim(connection, "findings", 1, 3, generation_id=old)
 
     new = open_stream(connection, analyst.settings.model)
@@ -52,16 +51,18 @@ def test_what_a_run_of_the_old_model_queues_later_is_taken_over_too(
     old = open_stream(connection, "old-model")
     open_stream(connection, analyst.settings.model)
     land_texts(connection, RECALL)
-    mentions.resolve_pending(connection, 3, old)
+    resolve(connection, analyst.settings, generation=old)
     run(connection, analyst.settings)
     assert totals(connection) == {"scored": 1}
     assert one(connection, "select count(*) as n from risk.briefs")["n"] == 1
 
 
-def test_a_run_takes_nothing_of_another_generation(connection: Connection) -> None:
+def test_a_run_takes_nothing_of_another_generation(
+    connection: Connection, analyst: Analyst
+) -> None:
     land_texts(connection, RECALL)
     generation = open_stream(connection, "m")
-    mentions.resolve_pending(connection, 3, generation)
+    resolve(connection, analyst.settings, generation=generation)
     assert work_items.claim(connection, "findings", 9, 3, generation_id=generation + 1) == []
     assert len(work_items.claim(connection, "findings", 9, 3, generation_id=generation)) == 1
 
@@ -70,7 +71,7 @@ def test_a_targeted_run_that_another_model_overtakes_is_not_finished(
     connection: Connection, analyst: Analyst, database: PostgresSettings
 ) -> None:
     land_texts(connection, RECALL)
-    mentions.resolve_pending(connection, 3, open_stream(connection, analyst.settings.model))
+    resolve(connection, analyst.settings)
     overtaken: list[int] = []
 
     def script(prompt: str) -> tuple[int, object]:

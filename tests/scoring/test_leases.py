@@ -10,12 +10,11 @@ import pytest
 from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import Done
 from orchestration.resources.postgres import Connection, connect, one
-from orchestration.scoring import mentions
 from orchestration.scoring.generations import open_stream
 from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
 from tests.local.stack import eventually
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, land_texts, resolve, run
 from tests.scoring.test_run import totals
 
 CLAIMED = "select 1 from risk.work_items where step = 'findings' and state = 'claimed'"
@@ -45,7 +44,7 @@ def test_a_call_that_outlasts_the_lease_keeps_its_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(work_items, "LEASE_SECONDS", 3)
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     analyst.fail_with({"kind": "latency", "seconds": 8, "times": 1})
     settings = analyst.settings.model_copy(update={"timeout_seconds": 30})
     thread = threading.Thread(target=run, args=(connection, settings))
@@ -66,7 +65,7 @@ def test_a_targeted_run_waits_for_what_another_run_holds_and_takes_what_comes_fr
 ) -> None:
     land_texts(connection, RECALL, BANKRUPTCY)
     generation = open_stream(connection, analyst.settings.model)
-    mentions.resolve_pending(connection, 3, generation)
+    resolve(connection, analyst.settings)
     work_items.enqueue(
         connection,
         "pair",
@@ -92,7 +91,7 @@ def test_a_targeted_run_waits_no_longer_than_a_lease(
     )
     land_texts(connection, RECALL)
     generation = open_stream(connection, analyst.settings.model)
-    mentions.resolve_pending(connection, 3, generation)
+    resolve(connection, analyst.settings)
     (held,) = work_items.claim(connection, "findings", 1, 3, generation_id=generation)
     result = run(connection, analyst.settings, targets=["acme@MX"])
     assert "claimed" in result.failures["acme@MX"]

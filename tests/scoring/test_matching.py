@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.ingestion.suppliers import Supplier
-from orchestration.scoring.matching import NameFinder, countries_in, country_name, supplier_finder
+from orchestration.scoring.countries import countries_in, country_name
+from orchestration.scoring.matching import NameFinder
+from orchestration.scoring.supplier_names import SupplierNames
 
 
 def found(names: list[str], text: str) -> list[str]:
@@ -45,7 +47,7 @@ def test_offsets_stay_true_where_lower_case_is_longer() -> None:
 
 def test_a_supplier_is_found_by_name_and_alias() -> None:
     acme = Supplier("acme", "Acme Corp", ("Acme Tools",), "US", None, None, None)
-    values = [m.value for m in supplier_finder([acme]).find("Acme Tools of Acme Corp")]
+    values = [m.value for m in SupplierNames([acme]).find("Acme Tools of Acme Corp")]
     assert values == ["acme", "acme"]
 
 

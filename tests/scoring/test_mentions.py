@@ -9,14 +9,15 @@ from orchestration.ingestion.landing import land
 from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.ingestion.suppliers import Supplier, load
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import mentions
+from orchestration.scoring import mention_tables, mentions
 from orchestration.scoring.checks import violations
-from orchestration.scoring.generations import open_stream
 from orchestration.scoring.mention_rule import Mentions, SupplierIndex, find_mentions
 from orchestration.scoring.passages import Passages
 from orchestration.settings import PostgresSettings
+from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message, states
 from tests.migrations.test_roles import connect_as
+from tests.scoring import scenario
 
 SUPPLIERS = [
     Supplier("acme", "Acme Corp", ("Acme",), "US", None, None, None),
@@ -122,11 +123,13 @@ def test_a_place_is_in_the_sentence_and_paragraph_around_it() -> None:
     ]
 
 
-def resolve(connection: Connection) -> dict[str, int]:
-    return dict(mentions.resolve_pending(connection, 3, open_stream(connection, "m")))
+def resolve(connection: Connection, analyst: Analyst) -> dict[str, int]:
+    return dict(scenario.resolve(connection, analyst.settings).outcomes)
 
 
-def test_documents_become_mentions_with_work_for_each(connection: Connection) -> None:
+def test_documents_become_mentions_with_work_for_each(
+    connection: Connection, analyst: Analyst
+) -> None:
     load(connection, SUPPLIERS)
     hint = (SupplierHint(supplier="Nobody"),)
     texts = ["Acme in Peru and Chile.", "Nothing.", "Beta AG."]
@@ -135,10 +138,10 @@ def test_documents_become_mentions_with_work_for_each(connection: Connection) ->
         for n, t in enumerate(texts)
     ]
     land(connection, SUBSCRIPTION, batch, LIMIT)
-    assert resolve(connection) == {"mentioned": 2, "no_supplier": 1}
-    assert resolve(connection) == {}
+    assert resolve(connection, analyst) == {"mentioned": 2, "no_supplier": 1}
+    assert resolve(connection, analyst) == {}
     assert states(connection) == {"0": "pending", "1": "no_supplier", "2": "pending"}
-    assert mentions.observed_partition_keys(connection) == ["acme@CL", "acme@PE", "beta@DE"]
+    assert mention_tables.observed_partition_keys(connection) == ["acme@CL", "acme@PE", "beta@DE"]
     row = one(connection, "select count(*) as n from risk.work_items where step = 'findings'")
     assert row["n"] == 3
     detail = one(connection, "select detail from risk.work_items where outcome = 'no_supplier'")
@@ -146,17 +149,17 @@ def test_documents_become_mentions_with_work_for_each(connection: Connection) ->
     assert violations(connection) == {}
 
 
-def test_an_outdated_document_gets_no_mention(connection: Connection) -> None:
+def test_an_outdated_document_gets_no_mention(connection: Connection, analyst: Analyst) -> None:
     load(connection, SUPPLIERS)
     versions = [Document(text=f"Acme {n}.", external_id="a", version=n).to_json() for n in (1, 2)]
     for data in versions:
         land(connection, SUBSCRIPTION, [message(data)], LIMIT)
-    assert resolve(connection) == {"superseded": 1, "mentioned": 1}
+    assert resolve(connection, analyst) == {"superseded": 1, "mentioned": 1}
     assert violations(connection) == {}
 
 
 def test_a_fault_on_one_document_does_not_hold_up_the_others(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(connection, SUPPLIERS)
     real = find_mentions
@@ -169,29 +172,29 @@ def test_a_fault_on_one_document_does_not_hold_up_the_others(
     monkeypatch.setattr(mentions, "find_mentions", faulty)
     batch = [message(Document(text=t).to_json()) for t in ("poison", "Acme.", uuid.uuid4().hex)]
     land(connection, SUBSCRIPTION, batch, LIMIT)
-    assert resolve(connection) == {"later": 1, "mentioned": 1, "no_supplier": 1}
+    assert resolve(connection, analyst) == {"later": 1, "mentioned": 1, "no_supplier": 1}
     row = one(connection, "select * from risk.work_items where last_error_class is not null")
     assert row["last_error_class"] == "internal_error"
     assert "cannot read this" in row["last_error"]
 
 
 def test_a_document_whose_mentions_cannot_be_stored_fails_alone(
-    connection: Connection, database: PostgresSettings
+    connection: Connection, analyst: Analyst, database: PostgresSettings
 ) -> None:
     load(connection, SUPPLIERS)
     texts = ("Acme in Peru.", "Acme in Chile.", "Beta AG.")
     land(connection, SUBSCRIPTION, [message(Document(text=t).to_json()) for t in texts], LIMIT)
     with connect_as(database, "migrator") as owner:
         owner.execute("alter table risk.pairs add check (country <> 'CL')")
-    assert resolve(connection) == {"later": 1, "mentioned": 2}
+    assert resolve(connection, analyst) == {"later": 1, "mentioned": 2}
     row = one(connection, "select * from risk.work_items where last_error_class is not null")
     assert (row["state"], row["attempts"]) == ("pending", 1)
     assert "CheckViolation" in row["last_error"]
-    assert mentions.observed_partition_keys(connection) == ["acme@PE", "beta@DE"]
+    assert mention_tables.observed_partition_keys(connection) == ["acme@PE", "beta@DE"]
 
 
 def test_an_interrupted_search_for_mentions_holds_nothing(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -199,6 +202,6 @@ def test_an_interrupted_search_for_mentions_holds_nothing(
     land(connection, SUBSCRIPTION, [message(Document(text="Acme.").to_json())], LIMIT)
     monkeypatch.setattr(mentions, "find_mentions", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        resolve(connection)
+        resolve(connection, analyst)
     row = one(connection, "select state, attempts from risk.work_items")
     assert tuple(row.values()) == ("pending", 0)

@@ -9,7 +9,7 @@ from orchestration.settings import LlmSettings, PostgresSettings
 from tests.conftest import Analyst
 from tests.migrations.test_roles import connect_as
 from tests.scoring.endpoint import Script, completion, endpoint, quoting
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run, wake
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, run, wake
 from tests.scoring.test_run import calls, totals
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -25,7 +25,7 @@ def attempts_of_items(connection: Connection) -> int:
 
 
 def land_recalls(connection: Connection, number: int) -> None:
-    land_texts(connection, *(f"Acme Corp recalls {n} valves in Mexico." for n in range(number)))
+    land_hinted(connection, *(f"Acme Corp recalls {n} valves in Mexico." for n in range(number)))
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "server_error"])
@@ -48,7 +48,7 @@ def test_an_outage_costs_the_backlog_no_attempt_and_few_calls(
 def test_an_endpoint_that_cannot_be_reached_costs_not_even_one_document_an_attempt(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     for _ in range(6):
         with pytest.raises(EndpointUnavailable, match="LLM_BASE_URL"):
             run(connection, patient(analyst.settings, base_url=NOWHERE))
@@ -59,7 +59,7 @@ def test_an_endpoint_that_cannot_be_reached_costs_not_even_one_document_an_attem
 def test_a_document_that_fails_whenever_it_is_all_there_is_dies_in_the_end(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     analyst.fail_with({"kind": "server_error"})
     for expected in ("pending", "pending", "pending", "pending", "dead"):
         run(connection, patient(analyst.settings))
@@ -95,7 +95,7 @@ def flagged(*words: str) -> Script:
 def test_one_forbidden_prompt_is_dead_and_the_others_are_scored(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
     with endpoint(flagged("Beta AG files")) as (url, _):
         result = run(connection, scripted(analyst.settings, url))
     assert totals(connection) == {"scored": 1, "dead": 1}
@@ -105,7 +105,7 @@ def test_one_forbidden_prompt_is_dead_and_the_others_are_scored(
 def test_a_forbidden_brief_is_dead_where_the_findings_of_its_run_were_answered(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
 
     def script(prompt: str) -> tuple[int, object]:
         return (403, {}) if "operational, recall" in prompt else (200, quoting(RECALL))
@@ -135,7 +135,7 @@ def test_if_every_prompt_is_forbidden_the_key_is_and_nothing_is_lost(
 def test_an_answer_that_is_no_text_is_unreadable_kept_and_fails_its_document_alone(
     connection: Connection, analyst: Analyst, content: object
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
 
     def script(prompt: str) -> tuple[int, object]:
         return 200, completion(content) if "Beta AG files" in prompt else quoting()
@@ -156,7 +156,7 @@ def test_an_answer_that_is_no_text_is_unreadable_kept_and_fails_its_document_alo
 def test_an_answer_that_cannot_be_stored_fails_its_document_alone_and_is_dead_in_the_end(
     connection: Connection, analyst: Analyst, database: PostgresSettings
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
     with connect_as(database, "migrator") as owner:
         owner.execute("alter table risk.findings add check (quote not like 'Beta%')")
     for expected in ("pending", "pending", "pending", "pending", "dead"):
@@ -172,7 +172,7 @@ def test_quotes_that_are_absent_blank_or_exotic_do_not_turn_the_reconciliation_r
     connection: Connection, analyst: Analyst
 ) -> None:
     text = "Acme Corp:\u00a0“ﬁre” in  Straße \u200b No. ½, said İzmir’s chief\u00ad."
-    land_texts(connection, text)
+    land_hinted(connection, text)
     present = (
         'FIRE" IN STRASSE',
         "no. 1⁄2",

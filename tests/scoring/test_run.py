@@ -5,13 +5,22 @@ import pytest
 from orchestration.ingestion import work_items
 from orchestration.ingestion.message import Document
 from orchestration.resources.llm import EndpointRefuses
-from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import engine, findings, steps
+from orchestration.resources.postgres import Connection, connect, one
+from orchestration.scoring import findings
 from orchestration.scoring.checks import QUOTES, violations
 from orchestration.scoring.status import status
-from orchestration.settings import LlmSettings
+from orchestration.settings import LlmSettings, PostgresSettings
 from tests.conftest import Analyst
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_texts, run, wake
+from tests.scoring.endpoint import endpoint, quoting
+from tests.scoring.scenario import (
+    BANKRUPTCY,
+    RECALL,
+    land_documents,
+    land_hinted,
+    land_texts,
+    run,
+    wake,
+)
 
 
 def totals(connection: Connection) -> dict[str, int]:
@@ -110,7 +119,7 @@ def test_a_new_model_opens_a_generation_and_old_assessments_stay(
 def test_a_document_that_the_model_refuses_is_dead_with_its_reason_and_the_rest_is_scored(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
     analyst.fail_with({"kind": "refusal", "contains": "Beta AG files"})
     result = run(connection, analyst.settings)
     assert totals(connection) == {"scored": 1, "dead": 1}
@@ -126,7 +135,7 @@ def test_a_document_that_the_model_refuses_is_dead_with_its_reason_and_the_rest_
 def test_a_targeted_pair_whose_work_fails_is_a_failure_with_its_reason(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
     run(connection, analyst.settings)
     other = analyst.settings.model_copy(update={"model": "another"})
     analyst.fail_with({"kind": "cut_off", "contains": "Acme Corp recalls"})
@@ -138,7 +147,7 @@ def test_a_targeted_pair_whose_work_fails_is_a_failure_with_its_reason(
 def test_a_busy_endpoint_leaves_the_work_for_later_and_then_it_is_done(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     analyst.fail_with({"kind": "server_error", "times": 3})
     first = run(connection, analyst.settings)
     assert first.outstanding == ["1 pending after server_error"]
@@ -151,7 +160,7 @@ def test_a_busy_endpoint_leaves_the_work_for_later_and_then_it_is_done(
 def test_a_wrong_key_ends_the_run_and_leaves_everything_pending(
     connection: Connection, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL, BANKRUPTCY)
+    land_hinted(connection, RECALL, BANKRUPTCY)
     analyst.fail_with({"kind": "unauthorized"})
     for _ in range(4):
         with pytest.raises(EndpointRefuses):
@@ -163,22 +172,20 @@ def test_a_wrong_key_ends_the_run_and_leaves_everything_pending(
 
 
 def test_a_run_that_lost_its_lease_writes_nothing(
-    connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, database: PostgresSettings, analyst: Analyst
 ) -> None:
-    land_texts(connection, RECALL)
-    real = engine.answer_all
+    land_hinted(connection, RECALL)
+    stolen: list[work_items.Item] = []
 
-    def slow(*arguments: object) -> object:
-        answers = real(*arguments)  # type: ignore[arg-type]
-        connection.execute(
-            "update risk.work_items set available_at = now() where state = 'claimed'"
-        )
-        stolen = work_items.claim(connection, "findings", 10, 3)
-        assert len(stolen) == 1
-        return answers
+    def steal_and_answer(_: str) -> tuple[int, object]:
+        with connect(database, "thief") as thief:
+            thief.execute("update risk.work_items set available_at = now() where state = 'claimed'")
+            stolen.extend(work_items.claim(thief, "findings", 10, 3))
+        return 200, quoting(RECALL)
 
-    monkeypatch.setattr(steps, "answer_all", slow)
-    run(connection, analyst.settings)
+    with endpoint(steal_and_answer) as (url, _):
+        run(connection, analyst.settings.model_copy(update={"base_url": url}))
+    assert len(stolen) == 1
     assert one(connection, "select count(*) as n from risk.assessments")["n"] == 0
     assert totals(connection) == {"pending": 1}
 
@@ -193,7 +200,11 @@ def test_a_brief_is_asked_for_again_only_when_its_findings_change(
     steps = connection.execute(
         "select step, count(*) as n from llm.requests group by step order by step"
     )
-    assert [tuple(row.values()) for row in steps] == [("risk_briefs", 1), ("risk_findings", 2)]
+    assert [tuple(row.values()) for row in steps] == [
+        ("risk_briefs", 1),
+        ("risk_findings", 2),
+        ("supplier_mentions", 2),
+    ]
     land_texts(connection, "Acme Corp recalls more valves in Mexico.")
     run(connection, analyst.settings)
     briefs = connection.execute("select text, finding_ids from risk.briefs order by brief_id")
@@ -215,7 +226,7 @@ def test_the_brief_of_a_withdrawn_document_is_written_anew(
 def test_quotes_that_are_not_in_the_document_are_kept_and_flagged(
     connection: Connection, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(findings, "find_quote", lambda quote, text: None)
+    monkeypatch.setattr(findings, "find_quote_from", lambda *_: None)
     land_texts(connection, RECALL)
     result = run(connection, analyst.settings)
     assert (result.findings, result.unverified_quotes) == (1, 1)
@@ -232,9 +243,9 @@ def test_status_counts_messages_calls_and_cost_in_all_and_per_batch(
     found = status(connection)
     assert [batch["batch_id"] for batch in found["batches"]] == ["one", "two"]
     one_batch, two = found["batches"]
-    assert (one_batch["received"], one_batch["scored"], one_batch["calls"]) == (1, 1, 1)
+    assert (one_batch["received"], one_batch["scored"], one_batch["calls"]) == (1, 1, 2)
     assert (two["received"], two["duplicate"], two["no_supplier"], two["calls"]) == (2, 1, 1, 0)
-    assert (found["totals"]["received"], found["totals"]["calls"]) == (3, 2)
+    assert (found["totals"]["received"], found["totals"]["calls"]) == (3, 3)
     assert found["totals"]["cost_usd"] == 0
     assert found["totals"]["gap"] == 0
 
@@ -252,7 +263,7 @@ def test_the_price_of_an_answer_that_does_not_count_may_be_unknown_too(
     connection: Connection, analyst: Analyst
 ) -> None:
     free = {"input_usd_per_million": None, "output_usd_per_million": None}
-    land_texts(connection, RECALL)
+    land_hinted(connection, RECALL)
     analyst.fail_with({"kind": "cut_off"})
     run(connection, analyst.settings.model_copy(update=free))
     assert totals(connection) == {"dead": 1}

@@ -1,6 +1,7 @@
 """Reads lexicon.yaml: which words mean which risk. Pure; no HTTP."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,9 +24,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """All rules, and the phrases that change what a rule found."""
+    """All rules, the phrases that change what a rule found, and names (comparable) with the words
+    that go with their other sense."""
 
     rules: tuple[Rule, ...]
+    homonyms: Mapping[str, re.Pattern[str]]
     ignored: re.Pattern[str]
     raising: re.Pattern[str]
     lowering: re.Pattern[str]
@@ -47,9 +50,9 @@ def load() -> Lexicon:
         )
         for rule in content["rules"]
     )
-    return Lexicon(
-        rules, *(_any_of(content[kind]) for kind in Lexicon.__annotations__ if kind != "rules")
-    )
+    kinds = ("ignored", "raising", "lowering", "alleged", "resolved")
+    homonyms = {name: _any_of(phrases) for name, phrases in content["homonyms"].items()}
+    return Lexicon(rules, homonyms, *(_any_of(content[kind]) for kind in kinds))
 
 
 def _any_of(phrases: list[str]) -> re.Pattern[str]:

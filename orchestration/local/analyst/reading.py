@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import sentencex
-
 from orchestration.local.analyst.lexicon import Lexicon, Rule, load
+from orchestration.local.analyst.screening import judge_suppliers
+from orchestration.local.analyst.sentences import (
+    level_of,
+    matches,
+    readable,
+    relevance_of,
+    sentences_of,
+)
 
 MAX_FINDINGS = 4
 MAX_QUOTE = 300
@@ -16,20 +21,14 @@ _SUPPLIER = re.compile(r"^Supplier: (.*)$", re.MULTILINE)
 _FINDING = re.compile(r"^(\d+)\. level (\d), (\w+), (\w+), (\w+): (.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence. `nearness`: 2 it names the supplier, 1 its paragraph or the title does."""
-
-    text: str
-    nearness: int
-
-
 def answer(schema_name: str, prompt: str) -> dict[str, Any]:
     """An answer to a prompt of this project; for any other, nothing (the schema fills it)."""
     delimited = _DELIMITED.search(prompt)
     if delimited is None:
         return {}
     rest = prompt[delimited.end() :]
+    if schema_name == "supplier_mentions":
+        return judge_suppliers(delimited[2], rest)
     supplier = _SUPPLIER.search(rest) or _SUPPLIER.search(prompt)
     names = [name.strip() for name in supplier[1].split("|")] if supplier else []
     if schema_name == "risk_findings":
@@ -41,13 +40,13 @@ def answer(schema_name: str, prompt: str) -> dict[str, Any]:
 
 def _findings(document: str, names: Sequence[str]) -> dict[str, Any]:
     lexicon = load()
-    sentences = _sentences(document, names)
+    sentences = sentences_of(document, names)
     best: dict[tuple[str, str], tuple[int, int, dict[str, Any]]] = {}
     for position, sentence in enumerate(sentences):
         if sentence.nearness == 0:
             continue
-        read = lexicon.ignored.sub(" ", " ".join(sentence.text.lower().split()))
-        for rule, words in _matches(lexicon, read):
+        read = readable(lexicon, sentence.text)
+        for rule, words in matches(lexicon, read):
             finding = _finding(lexicon, rule, words, sentence.text, read)
             key = (rule.dimension, rule.event_type)
             rank = (finding["level"] * 10 + sentence.nearness, -position)
@@ -58,45 +57,12 @@ def _findings(document: str, names: Sequence[str]) -> dict[str, Any]:
     named = [sentence for sentence in sentences if sentence.nearness == 2]
     if not findings and named:
         findings = [_no_risk(named[0].text)]
-    return {"relevance": _relevance(sentences), "findings": findings}
-
-
-def _sentences(document: str, names: Sequence[str]) -> list[Sentence]:
-    patterns = [
-        re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE) for name in names
-    ]
-
-    def is_named(text: str) -> bool:
-        return any(pattern.search(text) for pattern in patterns)
-
-    paragraphs = [part for part in re.split(r"\n\s*\n", document) if part.strip()]
-    # the title names it, or nothing does: then a hint brought the document here
-    about = bool(paragraphs) and (is_named(paragraphs[0]) or not is_named(document))
-    sentences = []
-    for paragraph in paragraphs:
-        near = 1 if about or is_named(paragraph) else 0
-        for boundary in sentencex.get_sentence_boundaries("en", paragraph):
-            text = boundary["text"].strip()
-            if text:
-                sentences.append(Sentence(text, 2 if is_named(text) else near))
-    return sentences
-
-
-def _matches(lexicon: Lexicon, read: str) -> list[tuple[Rule, list[str]]]:
-    """The rules that apply, one for each kind of event, with the words that matched."""
-    found: dict[tuple[str, str], tuple[Rule, list[str]]] = {}
-    for rule in lexicon.rules:
-        words = list(dict.fromkeys(rule.pattern.findall(read)))
-        key = (rule.dimension, rule.event_type)
-        if words and (key not in found or rule.level > found[key][0].level):
-            found[key] = (rule, words)
-    return list(found.values())
+    return {"relevance": relevance_of(sentences), "findings": findings}
 
 
 def _finding(
     lexicon: Lexicon, rule: Rule, words: list[str], sentence: str, read: str
 ) -> dict[str, Any]:
-    level = rule.level + bool(lexicon.raising.search(read)) - bool(lexicon.lowering.search(read))
     status = rule.status
     if lexicon.resolved.search(read):
         status = "resolved"
@@ -104,7 +70,7 @@ def _finding(
         status = "alleged"
     return {
         "dimension": rule.dimension,
-        "level": min(5, max(1, level)),
+        "level": level_of(lexicon, rule, read),
         "status": status,
         "event_type": rule.event_type,
         "event_date": None,
@@ -138,14 +104,6 @@ def _quote(sentence: str, word: str) -> str:
     if start + MAX_QUOTE >= len(sentence):
         return part
     return part.rpartition(" ")[0] or part
-
-
-def _relevance(sentences: Sequence[Sentence]) -> float:
-    if not sentences:
-        return 0.0
-    named = sum(sentence.nearness == 2 for sentence in sentences)
-    near = sum(sentence.nearness == 1 for sentence in sentences)
-    return round(min(1.0, 0.3 * bool(named) + (named + 0.5 * near) / len(sentences)), 2)
 
 
 def _brief(findings: str, names: Sequence[str]) -> dict[str, Any]:

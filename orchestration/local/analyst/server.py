@@ -44,7 +44,7 @@ async def _complete(request: Request) -> Response:
     try:
         body = await request.json()
         messages = body["messages"]
-        prompt = "\n\n".join(str(message["content"]) for message in messages[-1:])
+        prompt = "\n\n".join(str(m["content"]) for m in messages if m["role"] == "user")
         asked = body["response_format"]["json_schema"]
         candidate = answer(str(asked["name"]), prompt)
         content = json.dumps(conform(candidate, asked["schema"]), ensure_ascii=False)

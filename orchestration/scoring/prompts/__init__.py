@@ -13,8 +13,9 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
 from orchestration.resources.postgres import Connection
-from orchestration.scoring.replies import BriefReply, FindingsReply, wire_schema
-from orchestration.scoring.taxonomy import DIMENSION_COVERS, LEVEL_MEANS
+from orchestration.scoring.replies import BriefReply, FindingsReply, MentionsReply, wire_schema
+from orchestration.scoring.taxonomy import DIMENSION_COVERS, LEVEL_MEANS, URGENCY_MEANS
+from orchestration.scoring.visible import visible
 
 _SEPARATOR = "\n=== user ===\n"
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -52,6 +53,11 @@ def delimited(text: str) -> str:
     return f"<<<BEGIN {mark}>>>\n{text}\n<<<END {mark}>>>"
 
 
+def line(text: str) -> str:
+    """Text on one line, without what shows nothing: for a place outside the marks."""
+    return " ".join(visible(text).split())
+
+
 def load(step: str, reply: type[BaseModel], **lists: str) -> Prompt:
     """Read `<step>.md`; `lists` fill places of the static part."""
     content = (Path(__file__).parent / f"{step}.md").read_text(encoding="utf-8")
@@ -61,6 +67,11 @@ def load(step: str, reply: type[BaseModel], **lists: str) -> Prompt:
     return Prompt(step, system.strip(), user.strip(), reply)
 
 
+SUPPLIER_MENTIONS = load(
+    "supplier_mentions",
+    MentionsReply,
+    urgencies="\n".join(f"- {urgency.value}: {means}" for urgency, means in URGENCY_MEANS.items()),
+)
 RISK_FINDINGS = load(
     "risk_findings",
     FindingsReply,
@@ -68,6 +79,7 @@ RISK_FINDINGS = load(
     levels="\n".join(f"- {level.value}: {means}" for level, means in LEVEL_MEANS.items()),
 )
 RISK_BRIEFS = load("risk_briefs", BriefReply)
+ALL = (SUPPLIER_MENTIONS, RISK_FINDINGS, RISK_BRIEFS)
 
 
 def register(connection: Connection, prompt: Prompt) -> None:

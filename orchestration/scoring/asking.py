@@ -1,0 +1,90 @@
+"""One question under way: what is to be sent next for it, and what it took so far.
+
+A request that failed in passing is sent again. An answer that was cut off is asked for once more
+with room for twice as much; one that breaks the schema is given back once for repair.
+"""
+
+import random
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from orchestration.resources.llm import CallFailed, Reply, Request
+from orchestration.scoring.calls import Call, request_key
+
+MAX_RETRY_AFTER_SECONDS = 60.0
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 20.0
+_SHOWN_ANSWER = 20_000
+_CHARACTERS_PER_TOKEN = 4
+_ANSWER_TOKENS = 300
+
+
+@dataclass
+class Asking:
+    """`calls` are equal ones, which share the answer. `tries` counts those of `request`."""
+
+    call: Call
+    began_at: float
+    calls: list[Call] = field(default_factory=list)
+    sent: int = 0
+    tries: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    attempt_id: int = 0
+    is_second: bool = False
+
+    def __post_init__(self) -> None:
+        self.calls.append(self.call)
+        self.request: Request = self.call.request
+        self.key: str = self.call.cache_key
+
+    @property
+    def tokens(self) -> int:
+        """About how many it will take, both ways."""
+        sent = sum(len(message["content"]) for message in self.request.messages)
+        return sent // _CHARACTERS_PER_TOKEN + _ANSWER_TOKENS
+
+    def seconds_to_retry(self, failure: CallFailed, now: float) -> float | None:
+        """What the endpoint asked for (Retry-After), else exponential with full jitter; None when
+        it is not to be tried again."""
+        llm = self.call.llm
+        if not failure.is_transient or self.tries >= llm.max_attempts:
+            return None
+        longest = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**self.tries)
+        wait = random.uniform(0, longest)  # noqa: S311 - jitter
+        if failure.retry_after is not None:
+            wait = min(failure.retry_after, MAX_RETRY_AFTER_SECONDS)
+        return wait if now + wait < self.began_at + llm.item_seconds else None
+
+    def pay(self, cost_usd: Decimal | None) -> None:
+        """Unknown is the sum of anything unknown."""
+        if self.cost_usd is None or cost_usd is None:
+            self.cost_usd = None
+        else:
+            self.cost_usd += cost_usd
+
+    def ask_again(self, outcome: str, detail: str, reply: Reply) -> bool:
+        """Whether there is another request to make of an answer that does not count."""
+        if self.is_second or outcome not in {"truncated", "schema_invalid"}:
+            return False
+        if outcome == "truncated":
+            self.request = self._with_more_room()
+        else:
+            self.request = self._for_repair(detail, reply)
+        self.key = request_key(self.call.prompt.step, self.request, self.call.llm.model)
+        self.is_second, self.tries = True, 0
+        return True
+
+    def _with_more_room(self) -> Request:
+        llm = self.call.llm
+        parameters = dict(self.request.parameters)
+        parameters[llm.token_limit_field] = 2 * llm.max_output_tokens
+        return replace(self.request, parameters=parameters)
+
+    def _for_repair(self, detail: str, reply: Reply) -> Request:
+        answer = {"role": "assistant", "content": (reply.content or "")[:_SHOWN_ANSWER]}
+        wish = {
+            "role": "user",
+            "content": f"This does not count: {detail}. Answer once more, with one JSON object "
+            "that fits the schema and nothing else.",
+        }
+        return replace(self.request, messages=[*self.request.messages, answer, wish])

@@ -1,0 +1,97 @@
+"""Rates: so many requests and tokens a minute, for all runs that ask one address for one model.
+
+They share one row in PostgreSQL. A run takes from it what the next second has room for, and what
+it takes moves the row's clocks forward; no run can send what another one took.
+"""
+
+from collections.abc import Sequence
+
+from orchestration.resources.llm import Limits
+from orchestration.resources.postgres import Connection, one
+from orchestration.settings import LlmSettings
+
+BLOCK_SECONDS = 1.0
+# Of a limit: clocks differ, and so do the counts of tokens.
+_USED = 0.98
+_AGAIN_SECONDS = 0.1
+
+
+class Pace:
+    """Of one session. Without a limit, by setting or the endpoint's word, nothing is held back."""
+
+    def __init__(self, connection: Connection, llm: LlmSettings) -> None:
+        self._connection = connection
+        self._key = [llm.base_url, llm.model]
+        self._requests = llm.requests_per_minute
+        self._tokens = llm.tokens_per_minute
+        self._owed_tokens = 0
+        self._hold_seconds = 0.0
+        self._has_row = False
+        self.seconds_to_wait = 0.0
+
+    def heard(self, limits: Limits) -> None:
+        """What a reply said: its limits count where no setting says otherwise."""
+        self._requests = self._requests or limits.requests_per_minute
+        self._tokens = self._tokens or limits.tokens_per_minute
+        self._hold_seconds = max(self._hold_seconds, limits.seconds_until_free)
+
+    def hold(self, seconds: float) -> None:
+        """The endpoint asked to be left alone for so long."""
+        self._hold_seconds = max(self._hold_seconds, seconds)
+
+    def used(self, estimated: int, tokens: int) -> None:
+        """What a call took, which is paid for with the next ones."""
+        self._owed_tokens += tokens - estimated
+
+    def lease(self, tokens: Sequence[int]) -> int:
+        """How many of the calls, each with its estimated tokens, may be sent now."""
+        self.seconds_to_wait = 0.0
+        if not tokens or not (self._requests or self._tokens or self._hold_seconds):
+            return len(tokens)
+        with self._connection.transaction():
+            clocks = self._clocks()
+            count = self._spend(clocks, tokens)
+            self._connection.execute(
+                "update llm.rates set"
+                " requests_free_at = clock_timestamp() + make_interval(secs => %s),"
+                " tokens_free_at = clock_timestamp() + make_interval(secs => %s)"
+                " where base_url = %s and model = %s",
+                [*clocks, *self._key],
+            )
+        if count < len(tokens):
+            self.seconds_to_wait = max(_AGAIN_SECONDS, max(clocks) - BLOCK_SECONDS)
+        return count
+
+    def _clocks(self) -> list[float]:
+        """Seconds until the rates have room again, of requests and of tokens; 0 for now."""
+        if not self._has_row:
+            self._connection.execute(
+                "insert into llm.rates (base_url, model) values (%s, %s) on conflict do nothing",
+                self._key,
+            )
+            self._has_row = True
+        row = one(
+            self._connection,
+            "select extract(epoch from requests_free_at - clock_timestamp()) as requests,"
+            " extract(epoch from tokens_free_at - clock_timestamp()) as tokens"
+            " from llm.rates where base_url = %s and model = %s for update",
+            self._key,
+        )
+        hold, self._hold_seconds = self._hold_seconds, 0.0
+        return [max(hold, float(row["requests"])), max(hold, float(row["tokens"]))]
+
+    def _spend(self, clocks: list[float], tokens: Sequence[int]) -> int:
+        owed, self._owed_tokens = self._owed_tokens, 0
+        clocks[1] = forward(clocks[1], owed, self._tokens)
+        for count, estimated in enumerate(tokens):
+            if max(clocks) >= BLOCK_SECONDS:
+                return count
+            clocks[0] = forward(clocks[0], 1, self._requests)
+            clocks[1] = forward(clocks[1], estimated, self._tokens)
+        return len(tokens)
+
+
+def forward(clock: float, units: int, per_minute: int | None) -> float:
+    """Where a clock (seconds from now) stands after so many units; never behind now."""
+    seconds = units * 60 / (per_minute * _USED) if per_minute else 0.0
+    return max(0.0, clock) + seconds

@@ -1,0 +1,110 @@
+"""How fast and how many at once: rates that runs share, and a bound that gives way."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.resources.llm import Limits
+from orchestration.resources.postgres import Connection, connect
+from orchestration.scoring.admission import Admission
+from orchestration.scoring.pacing import BLOCK_SECONDS, Pace, forward
+from orchestration.settings import LlmSettings, PostgresSettings
+from tests.conftest import Analyst
+
+
+@pytest.fixture
+def limited(analyst: Analyst) -> LlmSettings:
+    """Ten requests a second, and 1,000 tokens a second."""
+    limits = {"requests_per_minute": 600, "tokens_per_minute": 60_000}
+    return analyst.settings.model_copy(update=limits)
+
+
+def test_a_run_takes_what_the_next_second_has_room_for(
+    connection: Connection, limited: LlmSettings
+) -> None:
+    pace = Pace(connection, limited)
+    assert pace.lease([1] * 100) in {10, 11}
+    assert pace.seconds_to_wait > 0
+    assert pace.lease([1] * 100) <= 1
+
+
+def test_what_one_run_took_another_cannot_take(
+    connection: Connection, database: PostgresSettings, limited: LlmSettings
+) -> None:
+    with connect(database, "other run") as other:
+        assert Pace(connection, limited).lease([1] * 100) in {10, 11}
+        assert Pace(other, limited).lease([1] * 100) <= 1
+        elsewhere = limited.model_copy(update={"model": "another"})
+        assert Pace(other, elsewhere).lease([1] * 100) in {10, 11}
+
+
+def test_tokens_bind_where_requests_do_not_and_what_was_underestimated_is_owed(
+    connection: Connection, limited: LlmSettings
+) -> None:
+    pace = Pace(connection, limited)
+    assert pace.lease([300] * 10) == 4
+    pace.used(300, 3_300)
+    assert pace.lease([1]) == 0
+    assert pace.seconds_to_wait > 2
+
+
+def test_without_limits_nothing_is_held_back_until_the_endpoint_speaks_of_them(
+    connection: Connection, analyst: Analyst
+) -> None:
+    pace = Pace(connection, analyst.settings)
+    assert pace.lease([1] * 1_000) == 1_000
+    pace.heard(Limits(600, None, 0.0))
+    assert pace.lease([1] * 1_000) in {10, 11}
+
+
+def test_an_endpoint_that_asks_to_be_left_alone_is_left_alone_by_all_runs(
+    connection: Connection, database: PostgresSettings, analyst: Analyst, limited: LlmSettings
+) -> None:
+    pace = Pace(connection, analyst.settings)
+    pace.hold(30)
+    assert pace.lease([1]) == 0
+    assert pace.seconds_to_wait > 20
+    with connect(database, "other run") as other:
+        assert Pace(other, limited).lease([1]) == 0
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=50), st.integers(1, 6_000))
+def test_no_window_gets_more_than_its_rate_and_one_block(
+    pauses: list[float], per_minute: int
+) -> None:
+    clock, elapsed, sent = 0.0, 0.0, 0
+    for pause in pauses:
+        elapsed += pause
+        clock -= pause
+        while max(0.0, clock) < BLOCK_SECONDS:
+            clock = forward(clock, 1, per_minute)
+            sent += 1
+    assert sent <= (elapsed + BLOCK_SECONDS) * per_minute / 60 + 1
+
+
+def test_the_bound_is_cut_once_for_all_calls_that_were_under_way() -> None:
+    admission = Admission(100)
+    for _ in range(50):
+        admission.pushed_back(sent_at=1.0, now=2.0)
+    assert admission.limit == 70
+    admission.pushed_back(sent_at=3.0, now=4.0)
+    assert admission.limit == 49
+
+
+@given(st.lists(st.booleans(), max_size=300))
+def test_the_bound_stays_between_one_and_the_setting(answers: list[bool]) -> None:
+    admission = Admission(20)
+    for moment, is_good in enumerate(answers):
+        if is_good:
+            admission.answered()
+        else:
+            admission.pushed_back(moment, moment + 0.5)
+        assert 1 <= admission.limit <= 20
+
+
+def test_after_a_cut_a_round_of_answers_brings_one_more() -> None:
+    admission = Admission(20)
+    admission.pushed_back(1.0, 2.0)
+    for _ in range(15):
+        admission.answered()
+    assert admission.limit == 15

@@ -81,7 +81,8 @@ class Asking:
         return replace(self.request, parameters=parameters)
 
     def _for_repair(self, detail: str, reply: Reply) -> Request:
-        answer = {"role": "assistant", "content": (reply.content or "")[:_SHOWN_ANSWER]}
+        shown = (reply.content or "").replace("\x00", "")[:_SHOWN_ANSWER]
+        answer = {"role": "assistant", "content": shown}
         wish = {
             "role": "user",
             "content": f"This does not count: {detail}. Answer once more, with one JSON object "

@@ -32,6 +32,8 @@ from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
 _GROUP_SIZE = 200
+# Timeouts until an attempt counts as abandoned: it may wait for a slot before it is sent.
+_PATIENCE = 3
 _PUSHED_BACK = {"rate_limited", "server_error", "timeout"}
 
 T = TypeVar("T")
@@ -234,10 +236,24 @@ class _Session:
         room = min(len(self._waiting), self._room())
         count = self._pace.lease([asking.tokens for asking in list(self._waiting)[:room]])
         group = [self._waiting.popleft() for _ in range(count)]
-        if not group:
+        if group:
+            self._commit(group)
+
+    def _commit(self, group: Sequence[Asking]) -> None:
+        seconds = self._settings.timeout_seconds * _PATIENCE
+        try:
+            ids = ledger.start_attempts(self._connection, group, self._run_id, seconds)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:  # only who is at fault shall hear of it
+            if len(group) > 1:
+                for asking in group:
+                    self._commit([asking])
+            else:
+                fault = f"keeping the request: {error!r}"
+                answer = Answer("internal_error", fault, True, cost_usd=None)
+                self._ended.append(_Ended(group[0], None, answer))
             return
-        seconds = self._settings.timeout_seconds * 1.5
-        ids = ledger.start_attempts(self._connection, group, self._run_id, seconds)
         for asking, attempt_id in zip(group, ids, strict=True):
             asking.attempt_id = attempt_id
         self._started.extend(group)

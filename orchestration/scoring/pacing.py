@@ -4,6 +4,7 @@ They share one row in PostgreSQL. A run takes from it what the next second has r
 it takes moves the row's clocks forward; no run can send what another one took.
 """
 
+import time
 from collections.abc import Sequence
 
 from orchestration.resources.llm import Limits
@@ -27,6 +28,7 @@ class Pace:
         self._owed_tokens = 0
         self._hold_seconds = 0.0
         self._has_row = False
+        self._ask_again_at = 0.0
         self.seconds_to_wait = 0.0
 
     def heard(self, limits: Limits) -> None:
@@ -48,6 +50,9 @@ class Pace:
         self.seconds_to_wait = 0.0
         if not tokens or not (self._requests or self._tokens or self._hold_seconds):
             return len(tokens)
+        if (wait := self._ask_again_at - time.monotonic()) > 0:
+            self.seconds_to_wait = wait
+            return 0
         with self._connection.transaction():
             clocks = self._clocks()
             count = self._spend(clocks, tokens)
@@ -60,6 +65,7 @@ class Pace:
             )
         if count < len(tokens):
             self.seconds_to_wait = max(_AGAIN_SECONDS, max(clocks) - BLOCK_SECONDS)
+            self._ask_again_at = time.monotonic() + self.seconds_to_wait
         return count
 
     def _clocks(self) -> list[float]:

@@ -15,6 +15,7 @@ from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.engine import answer_all
 from orchestration.settings import LlmSettings
 from tests.conftest import Analyst
+from tests.scoring.endpoint import completion, endpoint, quoting
 
 
 @pytest.fixture
@@ -184,6 +185,26 @@ def test_an_answer_that_does_not_count_is_kept_paid_once_and_never_served_from_t
     (again,) = ask(connection, call(analyst.settings, item_id))
     assert again.outcome == "ok"
     assert [row[0] for row in attempts(connection)] == [outcome, "ok"]
+
+
+def test_a_request_that_cannot_be_kept_fails_alone(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    good = [call(analyst.settings, item_id, f"Acme recalls {n} valves.") for n in range(3)]
+    answers = ask(connection, *good, call(analyst.settings, item_id, "Acme\x00 recalls."))
+    assert [answer.outcome for answer in answers] == ["ok", "ok", "ok", "internal_error"]
+    assert "keeping the request" in answers[-1].detail
+    assert [row[0] for row in attempts(connection)] == ["ok"] * 3
+
+
+def test_an_answer_with_a_character_that_no_table_holds_is_repaired_like_others(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    wish = "does not count"
+    with endpoint(lambda p: (200, quoting() if wish in p else completion("\x00"))) as (url, _):
+        settings = analyst.settings.model_copy(update={"base_url": url})
+        (answer,) = ask(connection, call(settings, item_id))
+    assert (answer.outcome, answer.calls) == ("ok", 2)
 
 
 def test_an_answer_that_the_caller_finds_fault_with_does_not_count(

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from orchestration.resources.llm import CallFailed, Reply, Request
 from orchestration.scoring.calls import Call, request_key
+from orchestration.scoring.pacing import LONGEST_HOLD_SECONDS
 
-MAX_RETRY_AFTER_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 20.0
 _SHOWN_ANSWER = 20_000
@@ -24,7 +24,7 @@ class Asking:
     """`calls` are equal ones, which share the answer. `tries` counts those of `request`."""
 
     call: Call
-    began_at: float
+    first_sent_at: float | None = None
     calls: list[Call] = field(default_factory=list)
     sent: int = 0
     tries: int = 0
@@ -52,8 +52,16 @@ class Asking:
         longest = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2**self.tries)
         wait = random.uniform(0, longest)  # noqa: S311 - jitter
         if failure.retry_after is not None:
-            wait = min(failure.retry_after, MAX_RETRY_AFTER_SECONDS)
-        return wait if now + wait < self.began_at + llm.item_seconds else None
+            wait = min(failure.retry_after, LONGEST_HOLD_SECONDS)
+        began = self.first_sent_at if self.first_sent_at is not None else now
+        return wait if now + wait < began + llm.item_seconds else None
+
+    def send(self, now: float) -> None:
+        """One more attempt goes out."""
+        self.sent += 1
+        self.tries += 1
+        if self.first_sent_at is None:
+            self.first_sent_at = now
 
     def pay(self, cost_usd: Decimal | None) -> None:
         """Unknown is the sum of anything unknown."""

@@ -23,7 +23,7 @@ from orchestration.resources.llm import CallFailed, EndpointRefuses, Reply, open
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
 from orchestration.scoring.admission import Admission
-from orchestration.scoring.asking import MAX_RETRY_AFTER_SECONDS, Asking
+from orchestration.scoring.asking import Asking
 from orchestration.scoring.calls import Answer, Call, judge, parse
 from orchestration.scoring.ledger import Attempt
 from orchestration.scoring.outage import Health
@@ -32,6 +32,7 @@ from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
 _GROUP_SIZE = 200
+_MOST_OPEN = 1_000
 # Timeouts until an attempt counts as abandoned: it may wait for a slot before it is sent.
 _PATIENCE = 3
 _PUSHED_BACK = {"rate_limited", "server_error", "timeout"}
@@ -128,8 +129,9 @@ class _Session:
         self._started: deque[Asking] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._ended: list[_Ended] = []
-        self._doubtful: list[_Ended] = []
+        self._doubtful: list[tuple[int, _Ended]] = []
         self._has_more = True
+        self._is_closing = False
         self._trouble: BaseException | None = None
         self._something_happened = asyncio.Event()
         self._admission = Admission(settings.concurrency)
@@ -141,21 +143,24 @@ class _Session:
         with ThreadPoolExecutor(1, "database") as self._database:
             async with open_llm(self._settings) as self._llm:
                 keeper = asyncio.create_task(self._keep_alive())
+                keeper.add_done_callback(self._noticed)
                 try:
                     await self._keep_books()
                 finally:
+                    self._is_closing = True
                     for task in (keeper, *self._in_flight):
                         task.cancel()
                     await asyncio.gather(keeper, *self._in_flight, return_exceptions=True)
-                    with suppress(psycopg.OperationalError):
+                    with suppress(psycopg.Error):  # what ended the session shall be heard
                         await self._in_database(self._give_up)
 
     async def _keep_books(self) -> None:
         """Turn by turn; what a group holds gathers meanwhile."""
         while self._open or self._has_more:
             self._something_happened.clear()
-            ended, self._ended = self._ended, []
-            await self._in_database(partial(self._turn, ended))
+            count = len(self._ended)
+            await self._in_database(partial(self._turn, self._ended[:count]))
+            del self._ended[:count]
             if self._trouble:
                 raise self._trouble
             self._send()
@@ -165,7 +170,7 @@ class _Session:
 
     async def _rest(self) -> None:
         """Until the next turn has something to do."""
-        if self._waiting and self._pace.seconds_to_wait:
+        if (self._waiting or self._started) and self._pace.seconds_to_wait:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(self._pace.seconds_to_wait, 1.0)):
                     await self._something_happened.wait()
@@ -183,32 +188,41 @@ class _Session:
 
     def _turn(self, ended: Sequence[_Ended]) -> None:
         """Save what ended, hand over what is answered, take more, start the next."""
-        for begin in range(0, len(ended), _GROUP_SIZE):
-            self._save(ended[begin : begin + _GROUP_SIZE])
-        while self._has_more and len(self._waiting) < self._settings.concurrency:
+        saved = [
+            one
+            for begin in range(0, len(ended), _GROUP_SIZE)
+            for one in self._save(ended[begin : begin + _GROUP_SIZE])
+        ]
+        if saved:
+            self._take(self._work.keep(saved))
+        while self._has_more and not self._is_full():
             calls = self._work.more()
             self._has_more = bool(calls)
             self._take(calls)
         self._start()
 
-    def _save(self, group: Sequence[_Ended]) -> None:
-        """Together; where that fails, one by one, so that only who is at fault hears of it."""
+    def _is_full(self) -> bool:
+        """Enough waits, or so much is open, between tries or in doubt, that it becomes a heap."""
+        most = self._settings.concurrency
+        return len(self._waiting) >= most or len(self._open) >= _MOST_OPEN + 2 * most
+
+    def _save(self, group: Sequence[_Ended]) -> list[tuple[Call, Answer]]:
+        """The answers. Together; where that fails, one by one: only who is at fault hears of it."""
         try:
             ids = ledger.save(self._connection, [e.attempt for e in group if e.attempt])
         except psycopg.OperationalError:
             raise
         except Exception as error:
             if len(group) > 1:
-                for each in group:
-                    self._save([each])
-                return
+                return [pair for each in group for pair in self._save([each])]
+            if group[0].answer is None:  # its question goes on, its attempt ends as abandoned
+                return []
             answer = Answer("internal_error", f"saving the answer: {error!r}", True, cost_usd=None)
             group, ids = [replace(group[0], attempt=None, answer=answer)], {}
         answered = [e for e in group if e.answer]
         for each in answered:
             del self._open[each.asking.call.cache_key]
-        if answered:
-            self._take(self._work.keep([pair for one in answered for pair in one.answers(ids)]))
+        return [pair for one in answered for pair in one.answers(ids)]
 
     def _take(self, calls: Sequence[Call]) -> None:
         """What the cache knows needs no asking; equal calls are asked once."""
@@ -224,10 +238,10 @@ class _Session:
             elif asking := self._open.get(call.cache_key):
                 asking.calls.append(call)
             else:
-                asking = Asking(call, time.monotonic())
+                asking = Asking(call)
                 self._open[call.cache_key] = asking
                 self._waiting.append(asking)
-                self._health.expect_one()
+                self._health.expect(call.item_id)
         if answered:
             self._take(self._work.keep(answered))
 
@@ -267,12 +281,16 @@ class _Session:
         return bool(self._waiting) and self._room() > self._admission.limit // 4
 
     def _give_up(self) -> None:
-        """What ended is kept; an attempt that was started and not sent says so."""
-        attempts = [e.attempt for e in self._ended if e.attempt]
-        attempts += [Attempt(a.attempt_id, a.key, "not_sent", 0) for a in self._started]
-        ledger.save(self._connection, attempts)
+        """An attempt that was started and not sent says so; what ended is kept where it was not."""
+        unsent = [Attempt(a.attempt_id, a.key, "not_sent", 0) for a in self._started]
+        ledger.save(self._connection, unsent)
+        for attempt in (one.attempt for one in self._ended if one.attempt):
+            with suppress(psycopg.IntegrityError, psycopg.DataError):
+                ledger.save(self._connection, [attempt])
 
     def _send(self) -> None:
+        if self._is_closing or self._trouble or self._pace.is_held():
+            return
         while self._started and len(self._in_flight) < self._admission.limit:
             task = asyncio.create_task(self._attempt(self._started.popleft()))
             self._in_flight.add(task)
@@ -280,17 +298,18 @@ class _Session:
 
     def _sent(self, task: "asyncio.Task[None]") -> None:
         self._in_flight.discard(task)
+        self._noticed(task)
+        self._send()
+
+    def _noticed(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()):
             self._trouble = error
-        if not self._trouble:
-            self._send()
         self._something_happened.set()
 
     async def _attempt(self, asking: Asking) -> None:
         reach("after_attempt_started")
-        asking.sent += 1
-        asking.tries += 1
         begin = time.monotonic()
+        asking.send(begin)
         try:
             reply = await self._llm.complete(asking.request)
         except EndpointRefuses as refusal:
@@ -354,7 +373,7 @@ class _Session:
         )
         self._ended.append(_Ended(asking, attempt))
         if failure.retry_after:
-            self._pace.hold(min(failure.retry_after, MAX_RETRY_AFTER_SECONDS))
+            self._pace.hold(failure.retry_after)
         wait = asking.seconds_to_retry(failure, now)
         if wait is not None:
             asyncio.get_running_loop().call_later(wait, self._wake, asking)
@@ -368,7 +387,7 @@ class _Session:
             asking.sent,
             asking.cost_usd,
         )
-        self._doubtful.append(_Ended(asking, None, answer))
+        self._doubtful.append((self._health.answers, _Ended(asking, None, answer)))
         self._health.failed(failure, self._admission.limit)
 
     def _wake(self, asking: Asking) -> None:
@@ -376,10 +395,12 @@ class _Session:
         self._something_happened.set()
 
     def _settle_doubtful(self) -> None:
-        is_all = len(self._doubtful) == len(self._open) and not self._has_more
-        if self._doubtful and (self._health.has_answered or is_all):
-            self._ended += self._doubtful
-            self._doubtful = []
+        """One that failed counts when another was answered after it, or when no other is open."""
+        is_all = len(self._doubtful) == len(self._open)
+        answers = self._health.answers
+        settled = [one for known, one in self._doubtful if is_all or known < answers]
+        self._doubtful = [one for one in self._doubtful if not is_all and one[0] >= answers]
+        self._ended += settled
 
 
 def _since(begin: float) -> int:

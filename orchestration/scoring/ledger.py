@@ -209,13 +209,13 @@ def _attempt_row(attempt: Attempt) -> tuple[object, ...]:
         attempt.attempt_id,
         attempt.outcome,
         200 if reply else attempt.http_status,
-        reply.request_id if reply else attempt.request_id,
+        _storable(reply.request_id if reply else attempt.request_id),
         attempt.latency_ms,
         reply.input_tokens if reply else None,
         reply.cached_tokens if reply else None,
         reply.output_tokens if reply else None,
         attempt.cost_usd,
-        attempt.error.replace("\x00", "") if attempt.error else None,
+        _storable(attempt.error),
     )
 
 
@@ -243,15 +243,19 @@ def _keep_responses(connection: Connection, attempts: Sequence[Attempt]) -> dict
 
 
 def _response_row(attempt: Attempt, reply: Reply) -> tuple[object, ...]:
-    content = reply.content or reply.refusal
     return (
         attempt.attempt_id,
         attempt.cache_key,
         attempt.outcome,
-        reply.finish_reason,
-        content.replace("\x00", "") if content else None,
+        _storable(reply.finish_reason),
+        _storable(reply.content or reply.refusal),
         reply.raw_body,
     )
+
+
+def _storable(words: str | None) -> str | None:
+    """Without what no text column can hold."""
+    return words.replace("\x00", "").encode(errors="replace").decode() if words else None
 
 
 def _columns(width: int, rows: Iterable[tuple[object, ...]]) -> list[list[object]]:

@@ -15,10 +15,15 @@ BLOCK_SECONDS = 1.0
 # Of a limit: clocks differ, and so do the counts of tokens.
 _USED = 0.98
 _AGAIN_SECONDS = 0.1
+LONGEST_HOLD_SECONDS = 60.0
+# No clock is further ahead: a row that something odd moved heals.
+_FURTHEST_SECONDS = 120.0
+_MOST_TOKENS = 1_000_000
 
 
 class Pace:
-    """Of one session. Without a limit, by setting or the endpoint's word, nothing is held back."""
+    """Of one session. Without a limit, by setting or the endpoint's word, nothing but a pause that
+    it asked for holds back."""
 
     def __init__(self, connection: Connection, llm: LlmSettings) -> None:
         self._connection = connection
@@ -26,33 +31,46 @@ class Pace:
         self._requests = llm.requests_per_minute
         self._tokens = llm.tokens_per_minute
         self._owed_tokens = 0
-        self._hold_seconds = 0.0
-        self._has_row = False
+        self._hold_until = 0.0
         self._ask_again_at = 0.0
+        self._has_row = False
         self.seconds_to_wait = 0.0
 
     def heard(self, limits: Limits) -> None:
         """What a reply said: its limits count where no setting says otherwise."""
         self._requests = self._requests or limits.requests_per_minute
         self._tokens = self._tokens or limits.tokens_per_minute
-        self._hold_seconds = max(self._hold_seconds, limits.seconds_until_free)
+        self.hold(limits.seconds_until_free)
 
     def hold(self, seconds: float) -> None:
-        """The endpoint asked to be left alone for so long."""
-        self._hold_seconds = max(self._hold_seconds, seconds)
+        """The endpoint asked to be left alone for so long, a minute at most: it may be asked then
+        whether it still means it."""
+        if seconds > 0:
+            until = time.monotonic() + min(seconds, LONGEST_HOLD_SECONDS)
+            self._hold_until = max(self._hold_until, until)
+
+    def is_held(self) -> bool:
+        """Whether not even what was leased is to be sent."""
+        return time.monotonic() < self._hold_until
 
     def used(self, estimated: int, tokens: int) -> None:
         """What a call took, which is paid for with the next ones."""
-        self._owed_tokens += tokens - estimated
+        self._owed_tokens += min(tokens, _MOST_TOKENS) - estimated
 
     def lease(self, tokens: Sequence[int]) -> int:
         """How many of the calls, each with its estimated tokens, may be sent now."""
-        self.seconds_to_wait = 0.0
-        if not tokens or not (self._requests or self._tokens or self._hold_seconds):
-            return len(tokens)
-        if (wait := self._ask_again_at - time.monotonic()) > 0:
-            self.seconds_to_wait = wait
+        now = time.monotonic()
+        self.seconds_to_wait = max(0.0, max(self._hold_until, self._ask_again_at) - now)
+        if self.seconds_to_wait:
             return 0
+        if not tokens or not (self._requests or self._tokens):
+            return len(tokens)
+        count = self._take(tokens)
+        if count < len(tokens):
+            self._ask_again_at = now + self.seconds_to_wait
+        return count
+
+    def _take(self, tokens: Sequence[int]) -> int:
         with self._connection.transaction():
             clocks = self._clocks()
             count = self._spend(clocks, tokens)
@@ -65,7 +83,6 @@ class Pace:
             )
         if count < len(tokens):
             self.seconds_to_wait = max(_AGAIN_SECONDS, max(clocks) - BLOCK_SECONDS)
-            self._ask_again_at = time.monotonic() + self.seconds_to_wait
         return count
 
     def _clocks(self) -> list[float]:
@@ -83,12 +100,11 @@ class Pace:
             " from llm.rates where base_url = %s and model = %s for update",
             self._key,
         )
-        hold, self._hold_seconds = self._hold_seconds, 0.0
-        return [max(hold, float(row["requests"])), max(hold, float(row["tokens"]))]
+        return [min(float(row[name]), _FURTHEST_SECONDS) for name in ("requests", "tokens")]
 
     def _spend(self, clocks: list[float], tokens: Sequence[int]) -> int:
         owed, self._owed_tokens = self._owed_tokens, 0
-        clocks[1] = forward(clocks[1], owed, self._tokens)
+        clocks[1] = min(forward(clocks[1], owed, self._tokens), _FURTHEST_SECONDS)
         for count, estimated in enumerate(tokens):
             if max(clocks) >= BLOCK_SECONDS:
                 return count

@@ -22,6 +22,7 @@ from orchestration.scoring.checks import violations
 from orchestration.settings import CRASH_POINT_VARIABLE, IngestSettings, PostgresSettings
 from tests.ingestion.test_landing import count, document
 from tests.local.stack import eventually
+from tests.pubsub_proxy import Proxy
 
 _PATIENCE_SECONDS = 90
 
@@ -153,8 +154,13 @@ def test_two_processes_share_a_subscription_and_drain_on_sigterm(
 
 @pytest.mark.parametrize("point", ["after_pull", "after_insert", "after_commit_before_ack"])
 def test_after_a_kill_another_worker_lands_what_was_held(
-    broker: GooglePubsub, connection: Connection, database: PostgresSettings, point: str
+    broker: GooglePubsub,
+    proxy: Proxy,
+    connection: Connection,
+    database: PostgresSettings,
+    point: str,
 ) -> None:
+    """Through the proxy, which ends the stream of the killed one; the emulator does not."""
     published = publish(broker, range(5))
     killed = start(1, crash_point=point)
     killed.communicate(timeout=_PATIENCE_SECONDS)

@@ -1,7 +1,6 @@
 """The engine over real HTTP: each answer paid once, each attempt a row, each failure its class."""
 
 import dataclasses
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -45,7 +44,7 @@ def ask(connection: Connection, *calls: Call) -> list[Answer]:
 
 
 def asking(call: Call) -> Asking:
-    return Asking(call, time.monotonic())
+    return Asking(call)
 
 
 def attempts(connection: Connection) -> list[tuple[Any, ...]]:

@@ -60,15 +60,33 @@ def test_without_limits_nothing_is_held_back_until_the_endpoint_speaks_of_them(
     assert pace.lease([1] * 1_000) in {10, 11}
 
 
-def test_an_endpoint_that_asks_to_be_left_alone_is_left_alone_by_all_runs(
-    connection: Connection, database: PostgresSettings, analyst: Analyst, limited: LlmSettings
+def test_an_endpoint_that_asks_to_be_left_alone_is_left_alone(
+    connection: Connection, analyst: Analyst
 ) -> None:
     pace = Pace(connection, analyst.settings)
     pace.hold(30)
-    assert pace.lease([1]) == 0
-    assert pace.seconds_to_wait > 20
-    with connect(database, "other run") as other:
-        assert Pace(other, limited).lease([1]) == 0
+    pace.hold(10)
+    for _ in range(3):
+        assert pace.lease([1]) == 0
+        assert 20 < pace.seconds_to_wait <= 30
+        assert pace.is_held()
+
+
+def test_a_pause_of_a_day_or_an_absurd_usage_is_believed_for_a_minute_or_two(
+    connection: Connection, limited: LlmSettings
+) -> None:
+    pace = Pace(connection, limited)
+    pace.heard(Limits(600, None, 86_400.0))
+    pace.lease([1])
+    assert pace.seconds_to_wait <= 60
+    other = Pace(connection, limited)
+    other.used(1, 2**31 - 1)
+    other.lease([1])
+    assert other.seconds_to_wait <= 120
+    connection.execute("update llm.rates set tokens_free_at = now() + interval '9 days'")
+    healed = Pace(connection, limited)
+    healed.lease([1])
+    assert healed.seconds_to_wait <= 120
 
 
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=50), st.integers(1, 6_000))

@@ -1,6 +1,8 @@
 """The engine over real HTTP: each answer paid once, each attempt a row, each failure its class."""
 
 import dataclasses
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +13,7 @@ from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import ledger, prompts
 from orchestration.scoring.asking import Asking
 from orchestration.scoring.calls import Answer, Call
-from orchestration.scoring.engine import answer_all
+from orchestration.scoring.engine import answer_all, answer_stream
 from orchestration.settings import LlmSettings
 from tests.conftest import Analyst
 from tests.scoring.endpoint import completion, endpoint, quoting
@@ -184,6 +186,52 @@ def test_an_answer_that_does_not_count_is_kept_paid_once_and_never_served_from_t
     (again,) = ask(connection, call(analyst.settings, item_id))
     assert again.outcome == "ok"
     assert [row[0] for row in attempts(connection)] == [outcome, "ok"]
+
+
+class FailsToKeep:
+    """Work with many calls that breaks at the first answer."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls = calls
+
+    def more(self) -> list[Call]:
+        calls, self._calls = self._calls, []
+        return calls
+
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        raise RuntimeError("cannot keep it")
+
+    def keep_alive(self) -> None:
+        """Nothing is claimed."""
+
+
+def test_a_session_that_breaks_sends_no_more_and_says_what_it_did_not_send(
+    connection: Connection, analyst: Analyst, item_id: int
+) -> None:
+    settings = analyst.settings.model_copy(update={"concurrency": 8})
+    calls = [call(settings, item_id, f"Acme recalls {n} valves.") for n in range(60)]
+    calls.insert(0, call(settings, item_id, "Acme recalls a pump."))
+    analyst.fail_with({"kind": "latency", "seconds": 5, "contains": "valves"})
+    with pytest.raises(RuntimeError, match="cannot keep it"):
+        answer_stream(connection, settings, "run-1", FailsToKeep(calls))
+    ends = Counter(row[0] for row in attempts(connection))
+    assert ends == {"ok": 1, None: 8, "not_sent": 3}
+
+
+@pytest.mark.parametrize("odd", ["st\x00op", "st\ud83dop"])
+def test_an_odd_word_beside_an_answer_does_not_keep_it_from_being_saved(
+    connection: Connection, analyst: Analyst, item_id: int, odd: str
+) -> None:
+    def script(_: str) -> tuple[int, object]:
+        answer: dict[str, Any] = quoting()
+        answer["choices"][0]["finish_reason"] = odd
+        return 200, answer
+
+    with endpoint(script) as (url, _):
+        settings = analyst.settings.model_copy(update={"base_url": url})
+        (answer,) = ask(connection, call(settings, item_id))
+    assert answer.calls == 1
+    assert answer.response_id is not None
 
 
 def test_a_request_that_cannot_be_kept_fails_alone(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestration.ingestion import circuit
 from orchestration.resources.llm import EndpointRefuses, EndpointUnavailable
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.checks import violations
@@ -75,6 +76,40 @@ def test_a_document_that_fails_while_others_do_not_pays_for_itself(
     run(connection, patient(analyst.settings))
     assert totals(connection) == {"scored": 7, "pending": 1}
     assert attempts_of_items(connection) == 1
+
+
+def test_an_endpoint_that_dies_in_the_middle_costs_what_was_not_answered_nothing(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_recalls(connection, 120)
+    answered: list[str] = []
+
+    def dies_after_ten(prompt: str) -> tuple[int, object]:
+        if len(answered) >= 10:
+            return 500, {}
+        answered.append(prompt)
+        return 200, quoting()
+
+    with endpoint(dies_after_ten) as (url, asked):
+        with pytest.raises(EndpointUnavailable):
+            run(connection, scripted(analyst.settings, url))
+        assert len(asked) < 100
+    assert totals(connection) == {"scored": 10, "pending": 110}
+    waiting = "select max(attempts) as n from risk.work_items where step = 'findings' and state"
+    assert one(connection, f"{waiting} = 'pending'")["n"] == 0
+    assert circuit.obstacle(connection, scripted(analyst.settings, url)) is not None
+
+
+def test_one_long_document_of_which_every_part_fails_dies_like_a_short_one(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_hinted(connection, f"{RECALL} " * 400)
+    analyst.fail_with({"kind": "server_error"})
+    settings = patient(analyst.settings, max_document_characters=2_000)
+    for expected in ("pending", "pending", "pending", "pending", "dead"):
+        run(connection, settings)
+        assert totals(connection) == {expected: 1}
+        wake(connection)
 
 
 def scripted(settings: LlmSettings, url: str) -> LlmSettings:

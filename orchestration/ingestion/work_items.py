@@ -189,20 +189,28 @@ def _bury(connection: Connection, step: Step, max_attempts: int) -> None:
 
 
 def renew(connection: Connection, items: Sequence[Item]) -> None:
-    """Begin the lease anew for the items that are still this claimant's."""
+    """Begin the lease anew for the items that are still this claimant's, locked in the order in
+    which everybody locks them."""
     connection.execute(
         """
+        with held as (
+            select work_items.item_id
+            from risk.work_items
+            inner join unnest(%s::bigint[], %s::bigint[]) as mine (item_id, fencing_token)
+                using (item_id, fencing_token)
+            where work_items.state = 'claimed'
+            order by work_items.item_id
+            for update of work_items
+        )
+
         update risk.work_items
         set
             lease_until = now() + make_interval(secs => %s),
             available_at = now() + make_interval(secs => %s)
-        from unnest(%s::bigint[], %s::bigint[]) as held (item_id, fencing_token)
-        where
-            work_items.item_id = held.item_id
-            and work_items.fencing_token = held.fencing_token
-            and work_items.state = 'claimed'
+        from held
+        where work_items.item_id = held.item_id
         """,
-        [LEASE_SECONDS, LEASE_SECONDS, *_ids_and_tokens(items)],
+        [*_ids_and_tokens(items), LEASE_SECONDS, LEASE_SECONDS],
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from orchestration.errors import StackError
 from orchestration.ingestion import reading
 from orchestration.ingestion.landing import land
-from orchestration.ingestion.message import Document
+from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.ingestion.suppliers import load
 from orchestration.local.llama import MODEL, serving
@@ -50,15 +50,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlmSettings]:
 
 
 def land_short_news(connection: Connection) -> None:
-    """The shortest documents of the sample with one mention."""
+    """The shortest documents of the sample with one mention, which the publisher names: what so small
+    a model says of whom a document is about would leave few of them."""
     suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
     index = SupplierIndex(suppliers)
     records = reading.read([REPOSITORY / "data" / "sample" / "supplier_news_200.jsonl"])
     news = [record.content for record in records if isinstance(record.content, Document)]
+    found = [(one, find_mentions(one.text, one.language, (), index).kept) for one in news]
     news = [
-        document
-        for document in news
-        if len(find_mentions(document.text, document.language, (), index).kept) == 1
+        document.model_copy(
+            update={
+                "supplier_hints": (SupplierHint(supplier=only.supplier_id, country=only.country),)
+            }
+        )
+        for document, (only, *others) in ((one, kept) for one, kept in found if kept)
+        if not others
     ]
     shortest = sorted(news, key=lambda document: len(document.text))[:DOCUMENTS]
     load(connection, suppliers)
@@ -79,9 +85,14 @@ def test_a_real_engine_answers_twenty_documents_and_each_answer_has_its_outcome(
             " using (cache_key) where step = 'risk_findings' group by outcome"
         )
     }
+    asked = one(
+        connection,
+        "select count(distinct question_key) as n from llm.attempts"
+        " inner join llm.requests using (cache_key) where step = 'risk_findings'",
+    )
     with capsys.disabled():
         print(f"\n{MODEL}: {outcomes} in {took:.0f} s, briefs included")
-    assert sum(outcomes.values()) == DOCUMENTS
+    assert asked["n"] == DOCUMENTS
     assert set(outcomes) <= {"ok", "schema_invalid", "truncated"}
     kept = connection.execute(
         "select answer from llm.responses inner join llm.requests using (cache_key)"

@@ -50,8 +50,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlmSettings]:
 
 
 def land_short_news(connection: Connection) -> None:
-    """The shortest documents of the sample with one mention, which the publisher names: what so small
-    a model says of whom a document is about would leave few of them."""
+    """The shortest documents of the sample with one mention, which the publisher names: what so
+    small a model says of whom a document is about would leave few of them."""
     suppliers = read_csv(REPOSITORY / "data" / "suppliers.csv")
     index = SupplierIndex(suppliers)
     records = reading.read([REPOSITORY / "data" / "sample" / "supplier_news_200.jsonl"])

@@ -189,33 +189,21 @@ def _bury(connection: Connection, step: Step, max_attempts: int) -> None:
 
 
 def renew(connection: Connection, items: Sequence[Item]) -> None:
-    """Begin the lease anew for the items that are still this claimant's, locked in the order in
-    which everybody locks them."""
-    connection.execute(
-        """
-        with held as (
-            select work_items.item_id
-            from risk.work_items
-            inner join unnest(%s::bigint[], %s::bigint[]) as mine (item_id, fencing_token)
-                using (item_id, fencing_token)
-            where work_items.state = 'claimed'
-            order by work_items.item_id
-            for update of work_items
+    """Begin the lease anew for the items that are still this claimant's."""
+    with connection.transaction():
+        held = hold(connection, items)
+        connection.execute(
+            "update risk.work_items set"
+            " lease_until = now() + make_interval(secs => %s),"
+            " available_at = now() + make_interval(secs => %s)"
+            " where item_id = any(%s)",
+            [LEASE_SECONDS, LEASE_SECONDS, list(held)],
         )
-
-        update risk.work_items
-        set
-            lease_until = now() + make_interval(secs => %s),
-            available_at = now() + make_interval(secs => %s)
-        from held
-        where work_items.item_id = held.item_id
-        """,
-        [*_ids_and_tokens(items), LEASE_SECONDS, LEASE_SECONDS],
-    )
 
 
 def hold(connection: Connection, items: Sequence[Item]) -> set[int]:
-    """Lock the items in this transaction; returns the ids that are still this claimant's."""
+    """Lock the items in this transaction, in the order in which everybody locks them; returns the
+    ids that are still this claimant's."""
     rows = connection.execute(
         """
         select work_items.item_id

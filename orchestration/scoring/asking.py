@@ -5,11 +5,13 @@ with room for twice as much; one that breaks the schema is given back once for r
 """
 
 import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from orchestration.resources.llm import CallFailed, Reply, Request
-from orchestration.scoring.calls import Call, request_key
+from orchestration.scoring.attempts import Attempt
+from orchestration.scoring.calls import Answer, Call, request_key
 from orchestration.scoring.pacing import LONGEST_HOLD_SECONDS
 
 _FIRST_BACKOFF_SECONDS = 0.5
@@ -97,3 +99,21 @@ class Asking:
             "that fits the schema and nothing else.",
         }
         return replace(self.request, messages=[*self.request.messages, answer, wish])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that ended, and the answer if there is nothing more to try."""
+
+    asking: Asking
+    attempt: Attempt | None
+    answer: Answer | None = None
+
+    def answers(self, response_ids: Mapping[int, int]) -> Iterator[tuple[Call, Answer]]:
+        """To each of the equal calls the same."""
+        if self.answer is None:
+            return
+        attempt_id = self.attempt.attempt_id if self.attempt else 0
+        answer = replace(self.answer, response_id=response_ids.get(attempt_id))
+        for call in self.asking.calls:
+            yield call, answer

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -69,6 +69,19 @@ class Answer:
     response_id: int | None = None
     calls: int = 0
     cost_usd: Decimal | None = Decimal(0)
+
+
+class Work(Protocol):
+    """Who has calls for the engine. All three may use the connection; they are called in turn."""
+
+    def more(self) -> Sequence[Call]:
+        """The next calls; none when there are no more."""
+
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        """These calls are answered, well or not. Returns the calls that follow from that."""
+
+    def keep_alive(self) -> None:
+        """Called every quarter of a lease."""
 
 
 def judge(call: Call, reply: Reply) -> tuple[str, str, BaseModel | None]:

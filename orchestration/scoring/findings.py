@@ -84,7 +84,7 @@ def score_pending(
 
 
 class _Assessing:
-    """The step's work for the engine (see engine.Work). `held` are claimed and not finished."""
+    """The step's work for the engine (see calls.Work). `held` are claimed and not finished."""
 
     def __init__(
         self, run: Run, report: RunReport, limit: int | None, mention_ids: Sequence[UUID] | None

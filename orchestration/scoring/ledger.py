@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from orchestration.resources.llm import Reply
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.asking import Asking
+from orchestration.scoring.attempts import Attempt
 from orchestration.scoring.calls import OK
 from orchestration.settings import LlmSettings
 
@@ -24,22 +25,6 @@ class CachedAnswer:
 
     response_id: int
     text: str
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A started attempt, now ended: with a reply, or with an error and no body. `cache_key` is that
-    of the question; what was sent may have been a repair of its first answer."""
-
-    attempt_id: int
-    cache_key: str
-    outcome: str
-    latency_ms: int
-    reply: Reply | None = None
-    error: str | None = None
-    http_status: int | None = None
-    request_id: str | None = None
-    cost_usd: Decimal | None = None
 
 
 def find_cached(connection: Connection, cache_keys: Sequence[str]) -> dict[str, CachedAnswer]:

@@ -12,6 +12,7 @@ from orchestration.resources.llm import EndpointRefuses, Reply
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import ledger, prompts
 from orchestration.scoring.asking import Asking
+from orchestration.scoring.attempts import Attempt
 from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.engine import answer_all, answer_stream
 from orchestration.settings import LlmSettings
@@ -288,9 +289,7 @@ def test_of_two_good_answers_to_one_request_the_first_counts(
     ids = ledger.start_attempts(connection, [asking(asked), asking(asked)], "run-1", 60)
     body = Reply(b"{}", None, '{"relevance": 1, "findings": []}', None, "stop", 1, 0, 1)
     saved = [
-        ledger.save(
-            connection, [ledger.Attempt(i, asked.cache_key, "ok", latency_ms=1, reply=body)]
-        )[i]
+        ledger.save(connection, [Attempt(i, asked.cache_key, "ok", latency_ms=1, reply=body)])[i]
         for i in ids
     ]
     assert saved[0] == saved[1]

@@ -67,9 +67,9 @@ def base_name(name: str) -> str:
     shorter = name
     while True:
         without = _UNSPACED.sub("", custom_basename(shorter, _TERMS)).strip()
-        if not without:  # AB Inc.: the name looks like a form
+        if not _has_letters(without):  # AB Inc.: the name looks like a form
             without = " ".join(shorter.split()[:-1])
-        if without in {"", shorter}:
+        if without == shorter or not _has_letters(without):
             return shorter
         shorter = without
 
@@ -99,6 +99,10 @@ def end_of_legal_form(text: str, end: int) -> int:
     if _A_WORD.fullmatch(form) or not (is_written_so or _LOWER_CASE_FORM.match(form)):
         return end
     return end + len(form)
+
+
+def _has_letters(name: str) -> bool:
+    return any(character.isalnum() for character in name)
 
 
 def _is_letter(character: str) -> bool:

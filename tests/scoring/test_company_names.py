@@ -1,7 +1,7 @@
 """Company names: legal forms come and go, scripts without blanks, names inside of names."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestration.ingestion.suppliers import Supplier
@@ -153,6 +153,7 @@ def test_what_is_compared_of_a_name_does_not_change_when_compared_again(name: st
 
 
 @given(st.text(max_size=40))
+@example(":\rBL")
 def test_a_base_is_the_beginning_of_its_name_and_its_own_base(name: str) -> None:
     base = base_name(name)
     assert base_name(base) == base

@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orchestration.resources.postgres import Connection, one
@@ -78,12 +78,13 @@ def test_a_score_is_bounded_and_never_falls_with_another_event(
 
 @with_database
 @given(st.integers(0, 80_000), st.sampled_from([14, 30, 90, 180]))
+@example(32_588, 180)
 def test_decay_halves_in_a_half_life_and_never_underflows(
     connection: Connection, age: int, half_life: int
 ) -> None:
     query: Any = f"""
         select {macro("decay", "%s", "%s")} as now,
-               {macro("decay", "(%s + %s)", "%s")} as later
+               {macro("decay", "(%s::int + %s)", "%s")} as later
     """
     row = one(connection, query, [age, half_life, age, half_life, half_life])
     assert 0 < row["now"] <= 1

@@ -91,8 +91,9 @@ def test_an_endpoint_that_dies_in_the_middle_costs_what_was_not_answered_nothing
         return 200, quoting()
 
     with endpoint(dies_after_ten) as (url, asked):
+        one_by_one = patient(scripted(analyst.settings, url), concurrency=1)
         with pytest.raises(EndpointUnavailable):
-            run(connection, scripted(analyst.settings, url))
+            run(connection, one_by_one)
         assert len(asked) < 100
     assert totals(connection) == {"scored": 10, "pending": 110}
     waiting = "select max(attempts) as n from risk.work_items where step = 'findings' and state"

@@ -6,6 +6,7 @@ folder. No default is a secret; nothing here is ever logged.
 
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -154,7 +155,15 @@ class LlmSettings(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     input_usd_per_million: float | None = Field(None, ge=0)
     output_usd_per_million: float | None = Field(None, ge=0)
+    budget_usd_per_run: Decimal | None = Field(None, gt=0)
+    budget_usd_per_day: Decimal | None = Field(None, gt=0)
     call_url: str | None = None
+
+    @property
+    def budgets(self) -> dict[str, Decimal]:
+        """US dollars that may be spent, for each scope that has a limit: `day`, `run`."""
+        wanted = {"day": self.budget_usd_per_day, "run": self.budget_usd_per_run}
+        return {scope: limit for scope, limit in wanted.items() if limit is not None}
 
     def of_mentions(self) -> Self:
         """The same door, led to the model that says whom a document is about. The prices are those

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.errors import BrokerError
-from orchestration.ingestion import changed_pairs, circuit, work_items
+from orchestration.ingestion import budget, changed_pairs, circuit, work_items
 from orchestration.ingestion.landing import land_from, landed_after
 from orchestration.job_names import SCORE_PENDING
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
@@ -73,7 +73,11 @@ def supplier_news_sensor(
         is_wanted = is_pending or changed_pairs.are_left_behind(connection)
         obstacle: str | None = "nothing is pending"
         if is_wanted:
-            obstacle = _under_way(context.instance) or circuit.obstacle(connection, llm.settings())
+            obstacle = (
+                _under_way(context.instance)
+                or circuit.obstacle(connection, llm.settings())
+                or budget.obstacle(connection, llm.settings())
+            )
     if trouble and not is_wanted:
         raise trouble
     if pulled:

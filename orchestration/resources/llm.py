@@ -20,6 +20,7 @@ from orchestration.settings import LlmSettings
 
 FORBIDDEN = "forbidden"
 TOO_LONG = "too_long"
+UNREACHABLE = "unreachable"  # no connection came about: the request cannot be the reason
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 # Of the SDK's HTTP library, by name: which library that is, is the SDK's own affair.
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
@@ -65,10 +66,7 @@ class Limits:
 
 
 class CallFailed(Exception):
-    """The request got no usable reply. `kind` is the class that the ledger keeps.
-
-    `is_unreachable`: no connection came about, so that the request cannot be the reason.
-    """
+    """The request got no usable reply. `kind` is the class that the ledger keeps."""
 
     def __init__(
         self,
@@ -76,7 +74,6 @@ class CallFailed(Exception):
         detail: str,
         *,
         is_transient: bool,
-        is_unreachable: bool = False,
         http_status: int | None = None,
         retry_after: float | None = None,
         request_id: str | None = None,
@@ -85,7 +82,6 @@ class CallFailed(Exception):
         self.kind = kind
         self.detail = detail
         self.is_transient = is_transient
-        self.is_unreachable = is_unreachable
         self.http_status = http_status
         self.retry_after = retry_after
         self.request_id = request_id
@@ -135,11 +131,12 @@ class Llm:
                 "/chat/completions", cast_to=httpx2.Response, body=self._body(request)
             )
         except openai.APIConnectionError as error:
+            is_unreachable = type(error.__cause__).__name__ in _NOT_CONNECTED
+            is_late = isinstance(error, openai.APITimeoutError)
             raise CallFailed(
-                "timeout" if isinstance(error, openai.APITimeoutError) else "connection",
+                UNREACHABLE if is_unreachable else "timeout" if is_late else "connection",
                 f"{error}: {error.__cause__!r}",
                 is_transient=True,
-                is_unreachable=type(error.__cause__).__name__ in _NOT_CONNECTED,
             ) from error
         except openai.APIStatusError as error:
             raise _status_failure(error) from error

@@ -13,6 +13,7 @@ from orchestration.resources.llm import CallFailed, Reply, Request
 from orchestration.scoring.attempts import Attempt
 from orchestration.scoring.calls import Answer, Call, request_key
 from orchestration.scoring.pacing import LONGEST_HOLD_SECONDS
+from orchestration.scoring.prices import most_usd
 
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 20.0
@@ -44,6 +45,11 @@ class Asking:
         """About how many it will take, both ways."""
         sent = sum(len(message["content"]) for message in self.request.messages)
         return sent // _CHARACTERS_PER_TOKEN + _ANSWER_TOKENS
+
+    @property
+    def most_usd(self) -> Decimal:
+        """The most that its next attempt can cost."""
+        return most_usd(self.call.llm, self.request)
 
     def seconds_to_retry(self, failure: CallFailed, now: float) -> float | None:
         """What the endpoint asked for (Retry-After), else exponential with full jitter; None when

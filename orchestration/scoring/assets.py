@@ -114,12 +114,15 @@ def risk_findings_and_briefs(
         _log_materializations(context, result, llm.settings())
         changed_pairs.strike(connection, result.changes)
     yield from _check_results(result)
+    if result.stopped:
+        context.log.warning("stopped, and what is pending stays pending: %s", result.stopped)
     if result.outage:
         raise result.outage
     if result.failures:
         raise dg.Failure(
             f"{len(result.failures)} of {len(targets or [])} partitions were not finished: "
             + "; ".join(f"{key}: {reason}" for key, reason in list(result.failures.items())[:10])
+            + (f". It was stopped: {result.stopped}" if result.stopped else "")
         )
 
 

@@ -116,6 +116,22 @@ INVARIANTS: Mapping[str, LiteralString] = {
         from llm.attempts
         where finished_at is null and deadline < clock_timestamp() - interval '1 hour'
     """,
+    "a day's budget holds what its attempts reserve and settled": """
+        select format('day %s', attempts.period) as violation
+        from (
+            select
+                to_char(started_at at time zone 'UTC', 'YYYY-MM-DD') as period,
+                coalesce(sum(reserved_usd) filter (where finished_at is null), 0) as reserved,
+                coalesce(sum(settled_usd), 0) as settled
+            from llm.attempts
+            where started_at >= date_trunc('day', now(), 'UTC') - interval '1 day'
+            group by period
+        ) as attempts
+        left join llm.budget on budget.scope = 'day' and budget.period = attempts.period
+        where
+            coalesce(budget.reserved_usd, 0) <> reserved
+            or coalesce(budget.settled_usd, 0) <> settled
+    """,
     "every answer of an assessment is kept": """
         select distinct format('assessment %s', assessments.assessment_id) as violation
         from risk.assessments

@@ -3,20 +3,19 @@
 An attempt is committed before its call, so a crash leaves a visible attempt and no hidden charge.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from genai_prices import Usage, calc_price
 from psycopg.types.json import Jsonb
 
+from orchestration.ingestion import budget
 from orchestration.resources.llm import Reply
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.asking import Asking
 from orchestration.scoring.attempts import Attempt
 from orchestration.scoring.calls import OK
-from orchestration.settings import LlmSettings
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,14 @@ def find_cached(connection: Connection, cache_keys: Sequence[str]) -> dict[str, 
 
 
 def start_attempts(
-    connection: Connection, group: Sequence[Asking], run_id: str, timeout_seconds: float
+    connection: Connection,
+    group: Sequence[Asking],
+    run_id: str,
+    timeout_seconds: float,
+    budgets: Mapping[str, Decimal],
 ) -> list[int]:
-    """Keep the requests and commit one started attempt for each; ids in the same order."""
+    """Keep the requests and commit one started attempt for each; ids in the same order, of as many
+    as the budgets have room for."""
     requests = {asking.key: asking for asking in group}
     with connection.transaction():
         connection.execute(
@@ -68,21 +72,26 @@ def start_attempts(
                 ),
             ),
         )
+        costs = [asking.most_usd for asking in group]
+        count = budget.room_for(connection, budgets, run_id, costs)
+        attempts = (
+            (asking.key, asking.call.cache_key, asking.call.item_id, cost)
+            for asking, cost in zip(group[:count], costs, strict=False)
+        )
         rows = connection.execute(
             """
-            insert into llm.attempts (cache_key, question_key, item_id, run_id, deadline)
+            insert into llm.attempts (
+                cache_key, question_key, item_id, reserved_usd, run_id, deadline
+            )
             select
-                cache_key, question_key, item_id, %s, clock_timestamp() + make_interval(secs => %s)
-            from unnest(%s::text[], %s::text[], %s::bigint[])
-                with ordinality as wanted (cache_key, question_key, item_id, position)
+                cache_key, question_key, item_id, reserved_usd, %s,
+                clock_timestamp() + make_interval(secs => %s)
+            from unnest(%s::text[], %s::text[], %s::bigint[], %s::numeric[])
+                with ordinality as wanted (cache_key, question_key, item_id, reserved_usd, position)
             order by position
             returning attempt_id
             """,
-            [
-                run_id,
-                timeout_seconds,
-                *_columns(3, ((a.key, a.call.cache_key, a.call.item_id) for a in group)),
-            ],
+            [run_id, timeout_seconds, *_columns(4, attempts)],
         )
         return sorted(row["attempt_id"] for row in rows)
 
@@ -92,6 +101,7 @@ def save(connection: Connection, attempts: Sequence[Attempt]) -> dict[int, int]:
     if not attempts:
         return {}
     with connection.transaction():
+        ids = _keep_responses(connection, attempts)
         connection.execute(
             """
             update llm.attempts set
@@ -111,7 +121,7 @@ def save(connection: Connection, attempts: Sequence[Attempt]) -> dict[int, int]:
             """,
             _columns(10, (_attempt_row(attempt) for attempt in attempts)),
         )
-        return _keep_responses(connection, attempts)
+    return ids
 
 
 def was_answered(connection: Connection, run_id: str) -> bool:
@@ -165,27 +175,6 @@ def find_call(connection: Connection, response_id: int) -> dict[str, Any] | None
         [found["cache_key"]],
     ).fetchall()
     return {**found, "attempts": attempts}
-
-
-def cost_usd(settings: LlmSettings, reply: Reply) -> Decimal | None:
-    """Price of one reply in US dollars: configured prices, else genai-prices, else unknown."""
-    if reply.input_tokens is None or reply.output_tokens is None:
-        return None
-    if settings.input_usd_per_million is not None and settings.output_usd_per_million is not None:
-        million = Decimal(1_000_000)
-        return (
-            reply.input_tokens * Decimal(str(settings.input_usd_per_million)) / million
-            + reply.output_tokens * Decimal(str(settings.output_usd_per_million)) / million
-        )
-    usage = Usage(
-        input_tokens=reply.input_tokens,
-        cache_read_tokens=reply.cached_tokens or 0,
-        output_tokens=reply.output_tokens,
-    )
-    try:
-        return Decimal(calc_price(usage, settings.model).total_price)
-    except LookupError:
-        return None
 
 
 def _attempt_row(attempt: Attempt) -> tuple[object, ...]:

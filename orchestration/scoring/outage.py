@@ -7,7 +7,13 @@ many failures are no proof against the endpoint, unless it could not even be rea
 
 from collections import deque
 
-from orchestration.resources.llm import FORBIDDEN, CallFailed, EndpointRefuses, EndpointUnavailable
+from orchestration.resources.llm import (
+    FORBIDDEN,
+    UNREACHABLE,
+    CallFailed,
+    EndpointRefuses,
+    EndpointUnavailable,
+)
 
 FEW_ITEMS = 3
 MANY_CALLS = 50
@@ -53,5 +59,5 @@ class Health:
         if any(one.kind == FORBIDDEN for one in last) and not works:
             raise EndpointRefuses.saying(failure.detail)
         is_few = len(self._items) <= FEW_ITEMS
-        if all(one.is_unreachable if is_few else one.is_transient for one in last):
+        if all(one.kind == UNREACHABLE if is_few else one.is_transient for one in last):
             raise EndpointUnavailable.after(enough, failure)

@@ -36,11 +36,13 @@ class PairSummary:
 @dataclass
 class ScoringResult:
     """What a run leaves behind. `failures` says why a targeted pair is not finished; `changes` are
-    to be struck off when the events of the pairs are logged."""
+    to be struck off when the events of the pairs are logged; `stopped` says that a budget was
+    reached."""
 
     pairs: dict[str, PairSummary] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
     outage: LlmError | None = None
+    stopped: str | None = None
     failures: dict[str, str] = field(default_factory=dict)
     violations: dict[str, list[str]] = field(default_factory=dict)
     totals: dict[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from orchestration.errors import LlmError
 from orchestration.ingestion import changed_pairs, circuit, work_items
+from orchestration.ingestion.budget import BudgetReached
 from orchestration.partitions import parse_partition_key
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import briefs, checks, findings, ledger, results
@@ -34,7 +35,8 @@ def score(
     """Score what is pending; with `targets` (partition keys), what these pairs need and no more.
 
     When no call can succeed, or the endpoint answers nobody, claimed work is given back, the
-    circuit opens, and `outage` says why; what was finished before is reported all the same.
+    circuit opens, and `outage` says why; where a budget is used up, `stopped` does. What was
+    finished before is reported all the same.
     """
     ledger.close_abandoned(connection)
     generation_id = open_stream(connection, llm.model)
@@ -48,12 +50,13 @@ def score(
         else:
             pairs = _observed(connection, targets, result)
             _score_pairs(run, report, pairs)
+    except BudgetReached as reached:
+        result.stopped = str(reached)
     except LlmError as error:
         circuit.trip(connection, llm, str(error))
         result.outage = error
-    else:
-        if any(pair.answered for pair in report.pairs.values()):
-            circuit.close(connection, llm)
+    if result.outage is None and any(pair.answered for pair in report.pairs.values()):
+        circuit.close(connection, llm)
     if targets is not None:
         result.failures |= _unfinished(run, list(pairs))
     changes = changed_pairs.unreported(connection)
@@ -63,6 +66,8 @@ def score(
     result.violations = checks.violations(connection)
     result.totals = status(connection)["totals"]
     result.outstanding = results.outstanding(connection)
+    if result.stopped:
+        result.outstanding.insert(0, result.stopped)
     result.open_letters = results.open_letters(connection)
     result.findings, result.unverified_quotes = results.quotes(connection)
     return result

@@ -17,7 +17,7 @@ from typing import TypeVar
 import psycopg
 
 from orchestration.crash_points import reach
-from orchestration.ingestion import work_items
+from orchestration.ingestion import budget, work_items
 from orchestration.resources.llm import CallFailed, EndpointRefuses, Reply, open_llm
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import ledger
@@ -27,6 +27,7 @@ from orchestration.scoring.attempts import Attempt, failed_attempt
 from orchestration.scoring.calls import Answer, Call, Work, judge, parse
 from orchestration.scoring.outage import Health
 from orchestration.scoring.pacing import Pace
+from orchestration.scoring.prices import priced_budgets, reply_usd
 from orchestration.settings import LlmSettings
 
 _GROUP_SECONDS = 0.02
@@ -62,10 +63,12 @@ class Session:
         self._doubtful: list[tuple[int, Ended]] = []
         self._has_more = True
         self._is_closing = False
+        self._is_short = False
         self._trouble: BaseException | None = None
         self._something_happened = asyncio.Event()
         self._admission = Admission(settings.concurrency)
         self._pace = Pace(connection, settings)
+        self._budgets = priced_budgets(settings)
         self._health = Health(ledger.was_answered(connection, run_id))
 
     async def run(self) -> None:
@@ -94,9 +97,19 @@ class Session:
             if self._trouble:
                 raise self._trouble
             self._send()
+            await self._stop_if_short()
             self._settle_doubtful()
             if self._open and not self._ended:
                 await self._rest()
+
+    async def _stop_if_short(self) -> None:
+        """Nothing comes free any more of what a budget has too little of."""
+        if not self._is_short or self._started or self._in_flight or self._ended:
+            return
+        find = partial(budget.obstacle, self._connection, self._settings, self._run_id)
+        if reason := await self._in_database(find):
+            raise budget.BudgetReached(reason)
+        self._something_happened.set()
 
     async def _rest(self) -> None:
         """Until the next turn has something to do."""
@@ -180,13 +193,16 @@ class Session:
         room = min(len(self._waiting), self._room())
         count = self._pace.lease([asking.tokens for asking in list(self._waiting)[:room]])
         group = [self._waiting.popleft() for _ in range(count)]
+        self._is_short = False
         if group:
             self._commit(group)
 
     def _commit(self, group: Sequence[Asking]) -> None:
         seconds = self._settings.timeout_seconds * _PATIENCE
         try:
-            ids = ledger.start_attempts(self._connection, group, self._run_id, seconds)
+            ids = ledger.start_attempts(
+                self._connection, group, self._run_id, seconds, self._budgets
+            )
         except psycopg.OperationalError:
             raise
         except Exception as error:  # only who is at fault shall hear of it
@@ -198,9 +214,12 @@ class Session:
                 answer = Answer("internal_error", fault, True, cost_usd=None)
                 self._ended.append(Ended(group[0], None, answer))
             return
-        for asking, attempt_id in zip(group, ids, strict=True):
+        for asking, attempt_id in zip(group, ids, strict=False):
             asking.attempt_id = attempt_id
-        self._started.extend(group)
+        self._started.extend(group[: len(ids)])
+        if unpaid := group[len(ids) :]:
+            self._waiting.extendleft(reversed(unpaid))
+            self._is_short = True
 
     def _room(self) -> int:
         limit = self._admission.limit
@@ -208,6 +227,8 @@ class Session:
 
     def _is_behind(self) -> bool:
         """Whether slots may come free before something happens that starts another turn."""
+        if self._is_short:  # until a reservation comes free
+            return False
         return bool(self._waiting) and self._room() > self._admission.limit // 4
 
     def _give_up(self) -> None:
@@ -263,7 +284,7 @@ class Session:
             self._pace.heard(reply.limits)
         self._pace.used(asking.tokens, (reply.input_tokens or 0) + (reply.output_tokens or 0))
         outcome, detail, parsed = judge(asking.call, reply)
-        cost = ledger.cost_usd(asking.call.llm, reply)
+        cost = reply_usd(asking.call.llm, reply)
         asking.pay(cost)
         attempt = Attempt(
             attempt_id=asking.attempt_id,

@@ -15,6 +15,7 @@ from orchestration.scoring.asking import Asking
 from orchestration.scoring.attempts import Attempt
 from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.engine import answer_all, answer_stream
+from orchestration.scoring.prices import reply_usd
 from orchestration.settings import LlmSettings
 from tests.conftest import Analyst
 from tests.scoring.endpoint import completion, endpoint, quoting
@@ -275,7 +276,7 @@ def test_a_wrong_key_stops_everything_with_what_to_do(
 def test_an_attempt_is_committed_before_its_call_and_closed_if_its_run_dies(
     connection: Connection, analyst: Analyst, item_id: int
 ) -> None:
-    ledger.start_attempts(connection, [asking(call(analyst.settings, item_id))], "run-0", -1)
+    ledger.start_attempts(connection, [asking(call(analyst.settings, item_id))], "run-0", -1, {})
     row = one(connection, "select outcome, run_id from llm.attempts")
     assert tuple(row.values()) == (None, "run-0")
     assert ledger.close_abandoned(connection) == 1
@@ -286,7 +287,7 @@ def test_of_two_good_answers_to_one_request_the_first_counts(
     connection: Connection, analyst: Analyst, item_id: int
 ) -> None:
     asked = call(analyst.settings, item_id)
-    ids = ledger.start_attempts(connection, [asking(asked), asking(asked)], "run-1", 60)
+    ids = ledger.start_attempts(connection, [asking(asked), asking(asked)], "run-1", 60, {})
     body = Reply(b"{}", None, '{"relevance": 1, "findings": []}', None, "stop", 1, 0, 1)
     saved = [
         ledger.save(connection, [Attempt(i, asked.cache_key, "ok", latency_ms=1, reply=body)])[i]
@@ -314,4 +315,4 @@ def test_cost_is_computed_from_prices_or_said_to_be_unknown(
         {"base_url": "http://x", "api_key": "k", "model": model, **prices}
     )
     reply = Reply(b"", None, "", None, "stop", 2_000, 0, 1_000)
-    assert ledger.cost_usd(settings, reply) == cost
+    assert reply_usd(settings, reply) == cost

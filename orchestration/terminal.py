@@ -53,7 +53,7 @@ def status_tables(status: Mapping[str, Any]) -> Iterator[Table]:
     """Where the messages are, and what the calls cost: in all, and for the latest batches."""
     rows = [{"batch_id": "all"} | status["totals"], *reversed(status["batches"][-_BATCHES:])]
     yield _states_table(rows, hidden=len(status["batches"]) - _BATCHES)
-    yield _calls_table(rows)
+    yield _calls_table(rows, status["today"])
 
 
 def _states_table(rows: Sequence[Mapping[str, Any]], hidden: int) -> Table:
@@ -77,15 +77,17 @@ def _states_table(rows: Sequence[Mapping[str, Any]], hidden: int) -> Table:
     return table
 
 
-def _calls_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _calls_table(rows: Sequence[Mapping[str, Any]], today: Mapping[str, float]) -> Table:
     table = _batch_table("Calls to the LLM")
     for heading in ("calls", "tokens in", "tokens out", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         counts = [f"{row[name]:,}" for name in ("calls", "input_tokens", "output_tokens")]
         table.add_row(_batch_name(row), *counts, money(row["cost_usd"]), end_section=row is rows[0])
+    under_way = f", {money(today['reserved_usd'])} reserved" if today["reserved_usd"] else ""
     table.caption = (
-        "Briefs belong to a pair, not to a batch: their calls are in the first row only."
+        "Briefs belong to a pair, not to a batch: their calls are in the first row only.\n"
+        f"Today (UTC) {money(today['settled_usd'])} spent{under_way}."
     )
     return table
 

@@ -68,12 +68,14 @@ def test_the_status_reads_at_eighty_columns() -> None:
         )
         | {"input_tokens": 112_055_900, "cost_usd": 123.45},
         "batches": [batch(f"20261122-19431{n}-2e3{n}", received=1_028) for n in range(12)],
+        "today": {"settled_usd": 4.2, "reserved_usd": 0.5},
     }
     output = shown(*status_tables(found))
     assert "123,456" in output
     assert "…" not in output
     assert "112,055,900" in output
     assert "$123.45" in output
+    assert "Today (UTC) $4.20 spent, $0.50 reserved." in output
     assert len(set(re.findall(r"20261122-19431\d+-2e3\d+", output))) == 10
     assert "2 older batches" in output
     assert "rejected" not in output

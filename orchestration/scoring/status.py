@@ -17,7 +17,8 @@ STATES = (
 
 
 def status(connection: Connection) -> dict[str, Any]:
-    """`{"totals": {...}, "batches": [...]}`: counts by state, and the calls and their cost.
+    """`{"totals": {...}, "batches": [...], "today": {...}}`: counts by state, the calls and their
+    cost; of this day (UTC) the US dollars that are settled, and reserved for calls under way.
 
     `gap` is received minus the sum of the states; `pending_age_seconds` is of the oldest pending
     message. Calls belong to the batch of the document that they were about; those for briefs, which
@@ -31,6 +32,7 @@ def status(connection: Connection) -> dict[str, Any]:
     return {
         "totals": _row(one(connection, _TOTALS)) | conflicts,
         "batches": [{"batch_id": row.pop("batch_id")} | _row(row) for row in batches],
+        "today": {name: float(value) for name, value in one(connection, _TODAY).items()},
     }
 
 
@@ -44,6 +46,12 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 _COUNTS = ",\n".join(f"count(*) filter (where state = '{state}') as {state}" for state in STATES)
+
+_TODAY = """
+select coalesce(sum(settled_usd), 0) as settled_usd, coalesce(sum(reserved_usd), 0) as reserved_usd
+from llm.budget
+where scope = 'day' and period = to_char(now() at time zone 'UTC', 'YYYY-MM-DD')
+"""
 
 _CALL_SUMS = """
     count(attempts.attempt_id) as calls,

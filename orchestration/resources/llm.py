@@ -13,9 +13,11 @@ from typing import Any, Self
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+import orjson
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from orchestration.errors import LlmError
+from orchestration.resources.llm_http import AioHttpTransport
 from orchestration.settings import LlmSettings
 
 FORBIDDEN = "forbidden"
@@ -26,7 +28,6 @@ _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
 _MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
 _IN_WORDS = "\n\nAnswer with one JSON object of this schema:\n"
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
-_TRANSPORTS = {"aiohttp": DefaultAioHttpClient, "httpx": DefaultAsyncHttpxClient}
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class Llm:
 
     def __init__(self, client: AsyncOpenAI, settings: LlmSettings) -> None:
         self._client = client
+        self._url = f"{settings.base_url.rstrip('/')}/chat/completions"
         self._response_format = settings.response_format
         self.model = settings.model
 
@@ -132,7 +134,7 @@ class Llm:
         try:
             # What the SDK's typed method does to each message costs more CPU than all the rest.
             response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, body=self._body(request)
+                self._url, cast_to=httpx2.Response, content=orjson.dumps(self._body(request))
             )
         except openai.APIConnectionError as error:
             raise CallFailed(
@@ -168,14 +170,17 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
         api_key=settings.api_key.get_secret_value(),
         timeout=settings.timeout_seconds,
         max_retries=0,
-        http_client=_TRANSPORTS[settings.transport](
-            limits=httpx2.Limits(
-                max_connections=settings.concurrency,
-                max_keepalive_connections=settings.concurrency,
-            )
-        ),
+        http_client=_http_client(settings),
     ) as client:
         yield Llm(client, settings)
+
+
+def _http_client(settings: LlmSettings) -> httpx2.AsyncClient:
+    if settings.transport == "aiohttp":
+        return httpx2.AsyncClient(transport=AioHttpTransport(settings), follow_redirects=True)
+    most = settings.concurrency
+    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+    return DefaultAsyncHttpxClient(limits=limits)
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:

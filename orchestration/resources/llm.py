@@ -14,14 +14,16 @@ from typing import Any, Self
 import httpx2
 import openai
 import orjson
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, RequestOptions
 
 from orchestration.errors import LlmError
-from orchestration.resources.llm_http import AioHttpTransport
+from orchestration.resources.llm_http import AioHttpClient, completions_url
 from orchestration.settings import LlmSettings
 
 FORBIDDEN = "forbidden"
 TOO_LONG = "too_long"
+# Else the SDK draws a random key for each request, which it never sends.
+_OPTIONS: RequestOptions = {"idempotency_key": ""}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 # Of the SDK's HTTP library, by name: which library that is, is the SDK's own affair.
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
@@ -122,7 +124,7 @@ class Llm:
 
     def __init__(self, client: AsyncOpenAI, settings: LlmSettings) -> None:
         self._client = client
-        self._url = f"{settings.base_url.rstrip('/')}/chat/completions"
+        self._url = completions_url(settings)
         self._response_format = settings.response_format
         self.model = settings.model
 
@@ -134,7 +136,10 @@ class Llm:
         try:
             # What the SDK's typed method does to each message costs more CPU than all the rest.
             response = await self._client.post(
-                self._url, cast_to=httpx2.Response, content=orjson.dumps(self._body(request))
+                self._url,
+                cast_to=httpx2.Response,
+                content=orjson.dumps(self._body(request)),
+                options=_OPTIONS,
             )
         except openai.APIConnectionError as error:
             raise CallFailed(
@@ -177,7 +182,7 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
 
 def _http_client(settings: LlmSettings) -> httpx2.AsyncClient:
     if settings.transport == "aiohttp":
-        return httpx2.AsyncClient(transport=AioHttpTransport(settings), follow_redirects=True)
+        return AioHttpClient(settings)
     most = settings.concurrency
     limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
     return DefaultAsyncHttpxClient(limits=limits)

@@ -1,8 +1,9 @@
-"""The HTTP under the SDK: its requests go to aiohttp, and come back with the whole body read.
+"""The HTTP under the SDK: its requests go straight to aiohttp, and come back with the body read.
 
-What the SDK ships for this streams each answer and takes a dropped connection for a timeout.
+What the SDK ships for this takes as much CPU again, and a dropped connection for a timeout.
 """
 
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -12,7 +13,34 @@ import httpx2
 from orchestration.settings import LlmSettings
 
 
-class AioHttpTransport(httpx2.AsyncBaseTransport):
+class AioHttpClient(httpx2.AsyncClient):
+    """Sends to the one address that the settings lead to what the SDK gives it, as it is."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        self._aiohttp = _AioHttp(settings)
+        self._url = httpx2.URL(completions_url(settings))
+        super().__init__(transport=self._aiohttp)
+
+    def build_request(self, method: str, url: Any, **given: Any) -> httpx2.Request:
+        """Without what a client could add: cookies, parameters, headers of its own."""
+        del url
+        return httpx2.Request(
+            method, self._url, headers=given["headers"], content=given["content"]
+        )
+
+    async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
+        """Without httpx2's own authentication, hooks and redirects."""
+        response = await self._aiohttp.handle_async_request(request)
+        response.request = request
+        return response
+
+
+def completions_url(settings: LlmSettings) -> str:
+    """Where chat completions are asked for."""
+    return f"{settings.base_url.rstrip('/')}/chat/completions"
+
+
+class _AioHttp(httpx2.AsyncBaseTransport):
     """One pool of connections on one event loop. Raises what httpx2 does for the same faults."""
 
     def __init__(self, settings: LlmSettings) -> None:
@@ -35,7 +63,6 @@ class AioHttpTransport(httpx2.AsyncBaseTransport):
                 str(request.url),
                 headers=request.headers,
                 data=request.content,
-                allow_redirects=False,
             ) as answer:
                 return httpx2.Response(
                     answer.status, headers=answer.raw_headers, content=await answer.read()

@@ -24,9 +24,7 @@ class AioHttpClient(httpx2.AsyncClient):
     def build_request(self, method: str, url: Any, **given: Any) -> httpx2.Request:
         """Without what a client could add: cookies, parameters, headers of its own."""
         del url
-        return httpx2.Request(
-            method, self._url, headers=given["headers"], content=given["content"]
-        )
+        return httpx2.Request(method, self._url, headers=given["headers"], content=given["content"])
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
         """Without httpx2's own authentication, hooks and redirects."""

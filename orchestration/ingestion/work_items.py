@@ -221,24 +221,24 @@ def hold(connection: Connection, items: Sequence[Item]) -> set[int]:
 
 def finish(connection: Connection, done: Sequence[Done]) -> None:
     """Items are done; call it in the transaction that holds them and writes their results."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            update risk.work_items
-            set state = 'done', outcome = %s, detail = %s, finished_at = now(),
-                last_error_class = null, last_error = null
-            where item_id = %s and fencing_token = %s and state = 'claimed'
-            """,
-            [
-                (
-                    one.outcome,
-                    Jsonb(one.detail) if one.detail is not None else None,
-                    one.item.item_id,
-                    one.item.fencing_token,
-                )
-                for one in done
-            ],
-        )
+    connection.execute(
+        """
+        update risk.work_items
+        set state = 'done', outcome = ended.outcome, detail = ended.detail, finished_at = now(),
+            last_error_class = null, last_error = null
+        from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::jsonb[])
+            as ended (item_id, fencing_token, outcome, detail)
+        where
+            work_items.item_id = ended.item_id
+            and work_items.fencing_token = ended.fencing_token
+            and work_items.state = 'claimed'
+        """,
+        [
+            *_ids_and_tokens([one.item for one in done]),
+            [one.outcome for one in done],
+            [None if one.detail is None else Jsonb(one.detail) for one in done],
+        ],
+    )
 
 
 def fail(connection: Connection, item: Item, failure: Failure, max_attempts: int) -> bool:

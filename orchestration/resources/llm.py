@@ -13,21 +13,24 @@ from typing import Any, Self
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+import orjson
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, RequestOptions
 
 from orchestration.errors import LlmError
+from orchestration.resources.llm_http import AioHttpClient, completions_url
 from orchestration.settings import LlmSettings
 
 FORBIDDEN = "forbidden"
 TOO_LONG = "too_long"
 UNREACHABLE = "unreachable"  # no connection came about: the request cannot be the reason
+# Else the SDK draws a random key for each request, which it never sends.
+_OPTIONS: RequestOptions = {"idempotency_key": ""}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 # Of the SDK's HTTP library, by name: which library that is, is the SDK's own affair.
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
 _MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
 _IN_WORDS = "\n\nAnswer with one JSON object of this schema:\n"
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
-_TRANSPORTS = {"aiohttp": DefaultAioHttpClient, "httpx": DefaultAsyncHttpxClient}
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class Llm:
 
     def __init__(self, client: AsyncOpenAI, settings: LlmSettings) -> None:
         self._client = client
+        self._url = completions_url(settings)
         self._response_format = settings.response_format
         self.model = settings.model
 
@@ -128,7 +132,10 @@ class Llm:
         try:
             # What the SDK's typed method does to each message costs more CPU than all the rest.
             response = await self._client.post(
-                "/chat/completions", cast_to=httpx2.Response, body=self._body(request)
+                self._url,
+                cast_to=httpx2.Response,
+                content=orjson.dumps(self._body(request)),
+                options=_OPTIONS,
             )
         except openai.APIConnectionError as error:
             is_unreachable = type(error.__cause__).__name__ in _NOT_CONNECTED
@@ -165,14 +172,17 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
         api_key=settings.api_key.get_secret_value(),
         timeout=settings.timeout_seconds,
         max_retries=0,
-        http_client=_TRANSPORTS[settings.transport](
-            limits=httpx2.Limits(
-                max_connections=settings.concurrency,
-                max_keepalive_connections=settings.concurrency,
-            )
-        ),
+        http_client=_http_client(settings),
     ) as client:
         yield Llm(client, settings)
+
+
+def _http_client(settings: LlmSettings) -> httpx2.AsyncClient:
+    if settings.transport == "aiohttp":
+        return AioHttpClient(settings)
+    most = settings.concurrency
+    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+    return DefaultAsyncHttpxClient(limits=limits)
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg.types.json import Jsonb
+
 from orchestration.ingestion.work_items import Item
 from orchestration.scoring.replies import Finding
 from orchestration.scoring.steps import Run
@@ -21,54 +23,58 @@ class Assessed:
 
 def write_assessments(run: Run, assessed: Sequence[Assessed]) -> None:
     """Those that the generation has already stay as they are, with their findings."""
-    with run.connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into risk.assessments (
-                mention_id, generation_id, outcome, relevance, response_id, response_ids, run_id
-            ) values (%s, %s, %s, %s, %s, %s, %s)
-            on conflict (mention_id, generation_id) do nothing
-            returning assessment_id
-            """,
-            [
-                (
-                    one.item.subject_id,
-                    one.item.generation_id,
-                    one.outcome,
-                    one.relevance,
-                    one.response_ids[0],
-                    list(one.response_ids),
-                    run.run_id,
-                )
-                for one in assessed
-            ],
-            returning=True,
+    new = run.connection.execute(
+        """
+        insert into risk.assessments (
+            mention_id, generation_id, outcome, relevance, response_id, response_ids, run_id
         )
-        ids = [cursor.fetchone() for _ in cursor.results()] if assessed else []
-        cursor.executemany(
-            """
-            insert into risk.findings (
-                assessment_id, ordinal, dimension, level, status, event_type, event_date,
-                keywords, quote, quote_start, quote_end, quote_verified, rationale
-            ) values (
-                %(assessment_id)s, %(ordinal)s, %(dimension)s, %(level)s, %(status)s,
-                %(event_type)s, %(event_date)s, %(keywords)s, %(quote)s, %(quote_start)s,
-                %(quote_end)s, %(quote_verified)s, %(rationale)s
-            )
-            """,
-            [
-                row
-                for one, new in zip(assessed, ids, strict=True)
-                if new is not None
-                for row in _findings(one, new["assessment_id"])
-            ],
+        select *, %s from jsonb_to_recordset(%s) as rows (
+            mention_id uuid, generation_id bigint, outcome text, relevance real,
+            response_id bigint, response_ids bigint[]
         )
+        on conflict (mention_id, generation_id) do nothing
+        returning mention_id, generation_id, assessment_id
+        """,
+        [run.run_id, Jsonb([_assessment(one) for one in assessed])],
+    )
+    ids = {(row["mention_id"], row["generation_id"]): row["assessment_id"] for row in new}
+    findings = [
+        row
+        for one in assessed
+        if (assessment_id := ids.get((one.item.subject_id, one.item.generation_id)))
+        for row in _findings(one, assessment_id)
+    ]
+    run.connection.execute(
+        """
+        insert into risk.findings (
+            assessment_id, ordinal, dimension, level, status, event_type, event_date,
+            keywords, quote, quote_start, quote_end, quote_verified, rationale
+        )
+        select * from jsonb_to_recordset(%s) as rows (
+            assessment_id bigint, ordinal smallint, dimension text, level smallint, status text,
+            event_type text, event_date date, keywords text[], quote text, quote_start integer,
+            quote_end integer, quote_verified boolean, rationale text
+        )
+        """,
+        [Jsonb(findings)],
+    )
+
+
+def _assessment(one: Assessed) -> dict[str, object]:
+    return {
+        "mention_id": str(one.item.subject_id),
+        "generation_id": one.item.generation_id,
+        "outcome": one.outcome,
+        "relevance": one.relevance,
+        "response_id": one.response_ids[0],
+        "response_ids": list(one.response_ids),
+    }
 
 
 def _findings(assessed: Assessed, assessment_id: int) -> list[dict[str, object]]:
     return [
         {
-            **finding.model_dump(),
+            **finding.model_dump(mode="json"),
             "assessment_id": assessment_id,
             "ordinal": ordinal,
             "quote_start": place[0] if place else None,

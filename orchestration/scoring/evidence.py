@@ -29,11 +29,16 @@ def comparable(text: str) -> str:
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
-    """Start and end of the first place in `text` that reads like `quote`; None if there is none."""
+    """Start and end of a place in `text` that reads like `quote`; None if there is none.
+
+    The first one, but in plain text one with the same white space comes before others.
+    """
     wanted = comparable(quote)
     if not wanted:
         return None
     if (plain := _plain(text)) is not None:
+        if (first := plain.find(wanted)) >= 0:
+            return first, first + len(wanted)
         found = re.search(r"\s+".join(map(re.escape, wanted.split())), plain)
         return found.span() if found else None
     letters, origins = _document_letters(text)

@@ -53,7 +53,7 @@ def start_attempts(
                 cache_key, step, prompt_version, model, parameters, messages
             )
             select * from unnest(
-                %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[]
+                %s::text[], %s::text[], %s::text[], %s::text[], %b::jsonb[], %b::jsonb[]
             )
             on conflict (cache_key) do nothing
             """,
@@ -201,7 +201,7 @@ def _keep_responses(connection: Connection, attempts: Sequence[Attempt]) -> dict
             attempt_id, cache_key, outcome, finish_reason, answer, raw_body
         )
         select * from unnest(
-            %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[]
+            %s::bigint[], %s::text[], %s::text[], %s::text[], %b::text[], %b::bytea[]
         )
         on conflict (cache_key) where outcome = 'ok' do nothing
         returning attempt_id, response_id

@@ -1,5 +1,6 @@
 """One stream for each step: nothing waits for the slowest call, and an outage loses nothing."""
 
+import itertools
 import json
 import threading
 import time
@@ -19,7 +20,7 @@ from orchestration.scoring.report import RunReport
 from orchestration.scoring.steps import Run
 from tests.conftest import Analyst
 from tests.scoring.endpoint import Script, completion, endpoint
-from tests.scoring.scenario import RECALL, land_hinted, land_texts, resolve, run
+from tests.scoring.scenario import RECALL, land_hinted, land_texts, resolve, run, wake
 from tests.scoring.test_engine import call
 from tests.scoring.test_outage import patient, scripted
 from tests.scoring.test_run import totals
@@ -127,40 +128,43 @@ def test_an_outage_while_mentions_are_found_keeps_what_was_decided_and_says_what
 ) -> None:
     monkeypatch.setattr(mentions, "CHUNK", 20)
     land_hinted(connection, RECALL)
-    land_texts(connection, "Nobody is named.", *(f"Acme fire {n} in Peru." for n in range(100)))
-    answered: list[str] = []
+    land_texts(connection, "Nobody is named.", *(f"Acme fire {n} in Peru." for n in range(70)))
+    turns = itertools.count()
 
-    def dies_after_ten(prompt: str) -> tuple[int, object]:
-        if len(answered) >= 10:
+    def dies_after_ten(_: str) -> tuple[int, object]:
+        if next(turns) >= 10:
             return status, {"error": {"message": "no more"}}
-        answered.append(prompt)
         return 200, completion(json.dumps({"suppliers": [], "others": []}))
 
     with endpoint(dies_after_ten) as (url, _):
         settings = scripted(analyst.settings, url)
         with pytest.raises(error, match="What to do"):
             resolve(connection, settings)
-    rows = connection.execute(
-        "select state, outcome, max(attempts) as attempts, count(*) as items from risk.work_items"
-        " where step = 'mentions' group by state, outcome order by state, outcome"
-    ).fetchall()
-    assert [tuple(row.values()) for row in rows] == [
-        ("done", "mentioned", 1, 11),
-        ("done", "no_supplier", 1, 1),
-        ("pending", None, 0, 90),
-    ]
+    paid = (
+        "select count(*) as n from llm.responses inner join llm.requests using (cache_key)"
+        " where step = 'supplier_mentions'"
+    )
+    assert one(connection, paid)["n"] == 10
+    items = one(
+        connection,
+        "select count(*) filter (where outcome = 'no_supplier') as unread,"
+        " count(*) filter (where outcome = 'mentioned') as mentioned,"
+        " count(*) filter (where state = 'pending') as given_back, count(*) as all,"
+        " sum(attempts) filter (where state = 'pending') as failed_beside_an_answer"
+        " from risk.work_items where step = 'mentions'",
+    )
+    assert (items["unread"], items["all"]) == (1, 72)
+    assert 1 < items["mentioned"] <= 11
+    assert items["given_back"] == 71 - items["mentioned"]
+    assert items["failed_beside_an_answer"] < settings.concurrency
     queued = one(connection, "select count(*) as n from risk.work_items where step = 'findings'")
-    assert queued["n"] == 11
+    assert queued["n"] == items["mentioned"]
     obstacle = circuit.obstacle(connection, settings)
     assert obstacle is not None
     assert "What to do" in obstacle
     assert violations(connection) == {}
+    wake(connection)
     result = run(connection, patient(analyst.settings, model="scripted"))
     assert result.violations == {}
-    assert totals(connection) == {"scored": 101}
-    paid = one(
-        connection,
-        "select count(*) as n from llm.responses inner join llm.requests using (cache_key)"
-        " where step = 'supplier_mentions'",
-    )
-    assert paid["n"] == 100
+    assert totals(connection) == {"scored": 71}
+    assert one(connection, paid)["n"] == 70

@@ -52,7 +52,7 @@ def supplier_mentions(
             **resolution.spent.metadata(),
             "model": settings.of_mentions().model,
             "observed_pairs": len(keys),
-        }
+        },
     )
 
 

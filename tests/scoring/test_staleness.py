@@ -12,10 +12,12 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver  # has no other door
+from dagster._core.loader import LoadingContextForTest
 
 import orchestration
 from orchestration.definitions import defs
 from orchestration.job_names import SCORE_PENDING
+from orchestration.resources.dagster import LlmEndpoint, Postgres
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import assets
 from tests.conftest import Analyst
@@ -44,7 +46,7 @@ def test_an_edited_prompt_is_another_code_version_of_its_asset_alone(tmp_path: P
     copy = tmp_path / "orchestration"
     shutil.copytree(code, copy, ignore=shutil.ignore_patterns("__pycache__"))
     before = versions(tmp_path)
-    assert before == versions(tmp_path, hash_seed=1) == versions(code.parent)
+    assert before == versions(code.parent, hash_seed=1)
     for asset, version in before.items():
         prompt = copy / "scoring" / "prompts" / f"{asset}.md"
         text = prompt.read_text()
@@ -66,8 +68,10 @@ def causes(
 ) -> dict[str, list[str]]:
     """Why each asset is stale, the partitioned ones in acme@MX, after a change of the code."""
     code: list[Any] = [assets.supplier_mentions, assets.risk_findings_and_briefs]
-    graph = dg.Definitions([each.map_asset_specs(change) for each in code]).resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, instance)
+    changed = [each.map_asset_specs(change) for each in code]
+    world = {"postgres": Postgres(), "llm": LlmEndpoint()}
+    graph = dg.Definitions(changed, resources=world).resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
     partitions = {assets.FINDINGS: "acme@MX", assets.BRIEFS: "acme@MX", assets.MENTIONS: None}
     found = {
         key.to_user_string(): [

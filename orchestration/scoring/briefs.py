@@ -1,7 +1,8 @@
 """Briefs: what happened to one supplier in one country, in at most five cited sentences.
 
 Made from verified findings only. The cache key holds the findings' words, not their ids, so a
-brief is asked for again only when what it says could change.
+brief is asked for again only when what it says could change. When none is left, a row without text
+says so; nothing is deleted.
 """
 
 import json

@@ -208,7 +208,8 @@ def write_refusals(connection: Connection, subscription: str, refusals: Sequence
 
 
 def queue(connection: Connection, result: Plan) -> None:
-    """Ask for the mentions of each document that became current, and is no copy."""
+    """Ask for the mentions of each document that became current, and is no copy; of others that
+    they withdraw what was mentioned."""
     connection.execute(
         """
         insert into risk.work_items (subject_type, subject_id, step)
@@ -218,5 +219,5 @@ def queue(connection: Connection, result: Plan) -> None:
             state = 'pending', outcome = null, detail = null, attempts = 0, available_at = now(),
             finished_at = null
         """,
-        [result.to_score()],
+        [result.to_read()],
     )

@@ -126,9 +126,15 @@ class Plan:
     refusals: list[Refusal] = field(default_factory=list)
     redelivered: list[str] = field(default_factory=list)
 
-    def to_score(self) -> list[uuid.UUID]:
-        """Documents that are originals since this batch: new ones, and copies that became one."""
-        new = [d.document_id for d in self.documents.values() if d.is_current]
+    def to_read(self) -> list[uuid.UUID]:
+        """Documents that are originals since this batch: new ones, and copies that became one. Also
+        those that are not, but took the place of a version whose findings count no more now."""
+        successors = set(self.superseded.values())
+        new = [
+            d.document_id
+            for d in self.documents.values()
+            if d.is_current or d.document_id in successors
+        ]
         promoted = [copy for copy, original in self.moved_copies.items() if original is None]
         return new + [document_id for document_id in promoted if document_id not in self.superseded]
 

@@ -46,12 +46,13 @@ def supplier_mentions(
         keys = mention_tables.observed_partition_keys(connection)
     _add_partitions(context.instance, keys)
     return dg.MaterializeResult(
+        data_version=dg.DataVersion(_mentions_version(settings)),
         metadata={
             **resolution.outcomes,
             **resolution.spent.metadata(),
             "model": settings.of_mentions().model,
             "observed_pairs": len(keys),
-        }
+        },
     )
 
 
@@ -158,7 +159,43 @@ def _log_materializations(
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}
         for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
-            context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=metadata))
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset, partition=key, metadata=metadata, tags=_made_of(asset, settings)
+                )
+            )
+
+
+def _mentions_version(settings: LlmSettings) -> str:
+    """New mentions do not make old findings stale; another prompt or model does."""
+    models = (settings.of_mentions().model, settings.model)
+    return " ".join((prompts.SUPPLIER_MENTIONS.version, *models))
+
+
+def _made_of(asset: dg.AssetKey, settings: LlmSettings) -> dict[str, str]:
+    """What Dagster adds to the outputs of a step, but not to events that a step logs itself; its
+    page compares it with the code to say what is stale."""
+    findings_version = f"{prompts.RISK_FINDINGS.version} {settings.model}"
+    code, made, of, of_version = {
+        FINDINGS: (
+            prompts.RISK_FINDINGS.version,
+            findings_version,
+            MENTIONS,
+            _mentions_version(settings),
+        ),
+        BRIEFS: (
+            prompts.RISK_BRIEFS.version,
+            f"{prompts.RISK_BRIEFS.version} {settings.model}",
+            FINDINGS,
+            findings_version,
+        ),
+    }[asset]
+    return {
+        "dagster/code_version": code,
+        "dagster/data_version": made,
+        f"dagster/input_data_version/{of.to_user_string()}": of_version,
+        f"dagster/input_event_pointer/{of.to_user_string()}": "NULL",
+    }
 
 
 def _link_to_call(response_id: int | None, call_url: str | None) -> dg.MetadataValue[Any]:

@@ -1,7 +1,8 @@
 """Briefs: what happened to one supplier in one country, in at most five cited sentences.
 
 Made from verified findings only. The cache key holds the findings' words, not their ids, so a
-brief is asked for again only when what it says could change.
+brief is asked for again only when what it says could change. When none is left, a row without text
+says so; nothing is deleted.
 """
 
 import json
@@ -11,14 +12,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from orchestration.crash_points import reach
 from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
+from orchestration.resources.postgres import Connection
 from orchestration.scoring import prompts
 from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.countries import country_name
+from orchestration.scoring.engine import answer_stream
 from orchestration.scoring.replies import BriefReply
 from orchestration.scoring.report import RunReport
-from orchestration.scoring.steps import Run, ask, keep_or_fail
+from orchestration.scoring.steps import Claims, NotKept, Run, keep_or_fail
 from orchestration.scoring.visible import visible
 
 CHUNK = 100
@@ -64,14 +68,82 @@ class _Subject:
         return f"the brief cites findings that were not given: {unknown[:5]}" if unknown else None
 
 
+def renew(connection: Connection, pair_ids: Sequence[UUID], generation_id: int) -> None:
+    """The briefs of these pairs are old now, also one that a run is writing."""
+    if pair_ids:
+        with connection.transaction():
+            work_items.enqueue(connection, "pair", pair_ids, "briefs", generation_id)
+            work_items.reopen(
+                connection, pair_ids, "briefs", generation_id, ("done", "dead", "claimed")
+            )
+
+
 def write_pending(run: Run, report: RunReport, pair_ids: Sequence[UUID] | None = None) -> None:
-    """Write all claimable briefs of the run's generation, of these pairs only if given, chunk by
-    chunk."""
-    while items := work_items.claim(
-        run.connection, "briefs", CHUNK, run.max_attempts, pair_ids, run.generation_id
-    ):
-        with work_items.given_back(run.connection, items, run.max_attempts):
-            _write(run, report, _load_subjects(run, items))
+    """Write all claimable briefs of the run's generation, of these pairs only if given.
+
+    One stream from the claim to the commit: what is answered is kept while others are asked.
+    """
+    claims = Claims(run, "briefs", run.generation_id, pair_ids)
+    with claims.given_back():
+        answer_stream(run.connection, run.llm, run.run_id, _Writing(claims, report))
+
+
+class _Writing:
+    """The step's work for the engine (see calls.Work)."""
+
+    def __init__(self, claims: Claims, report: RunReport) -> None:
+        self.keep_alive = claims.renew
+        self._claims = claims
+        self._run = claims.run
+        self._report = report
+        # by item and question: a pair that changes while its brief is written is claimed once more
+        self._asked: dict[tuple[int, str], _Subject] = {}
+
+    def more(self) -> Sequence[Call] | None:
+        """Of the next pairs; those of which there is nothing to tell are done without."""
+        if not (items := self._claims.take(CHUNK)):
+            return None
+        subjects = _load_subjects(self._run, items)
+        if empty := [subject for subject in subjects if not subject.findings]:
+            self._finish([(subject, None) for subject in empty])
+        calls = []
+        for subject in (subject for subject in subjects if subject.findings):
+            call = subject.call(self._run)
+            self._asked[call.item_id, call.cache_key] = subject
+            calls.append(call)
+        return calls
+
+    def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
+        """Keeps the briefs; each failure fails its own pair."""
+        reach("after_save_before_done")
+        given = {
+            subject.item.item_id: (subject, answer)
+            for call, answer in answered
+            if (subject := self._asked.pop((call.item_id, call.cache_key), None))
+        }
+        for subject, answer in given.values():
+            self._report.pair(subject.partition_key).count(answer)
+        self._finish(list(given.values()))
+        return []
+
+    def _finish(self, told: Sequence[tuple[_Subject, Answer | None]]) -> None:
+        run = self._run
+        items = [subject.item for subject, _ in told]
+        with run.connection.transaction():
+            held = work_items.hold(run.connection, items)
+            mine = [(subject, answer) for subject, answer in told if subject.item.item_id in held]
+            ends = [self._end(subject, answer) for subject, answer in mine]
+            done = [end for end in ends if isinstance(end, Done)]
+            work_items.finish(run.connection, done)
+            changed_pairs.note(run.connection, [one.item.subject_id for one in done])
+        self._claims.drop(items)
+
+    def _end(self, subject: _Subject, answer: Answer | None) -> Done | NotKept:
+        run = self._run
+        if answer is None:
+            _write(run, subject, None, None)
+            return Done(subject.item, "no_findings")
+        return keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
 
 
 def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
@@ -115,42 +187,24 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
     return [_Subject(item=item, **by_pair[item.subject_id]) for item in items]
 
 
-def _write(run: Run, report: RunReport, subjects: Sequence[_Subject]) -> None:
-    items = [subject.item for subject in subjects]
-    calls = {subject.item.item_id: subject.call(run) for subject in subjects if subject.findings}
-    answers = ask(run, items, list(calls.values()))
-    with run.connection.transaction():
-        held = work_items.hold(run.connection, items)
-        done = []
-        for subject in (subject for subject in subjects if subject.item.item_id in held):
-            pair = report.pair(subject.partition_key)
-            if not subject.findings:
-                done.append(Done(subject.item, "no_findings"))
-                continue
-            answer = answers[calls[subject.item.item_id].cache_key]
-            pair.count(answer)
-            kept = keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
-            if isinstance(kept, Done):
-                done.append(kept)
-        work_items.finish(run.connection, done)
-        changed_pairs.note(run.connection, [one.item.subject_id for one in done])
-
-
 def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
     reply: BriefReply = answer.reply
     sentences = [
         f"{sentence.text.strip()} {''.join(f'[{number}]' for number in sentence.cites)}"
         for sentence in reply.sentences
     ]
+    _write(run, subject, answer.response_id, " ".join(sentences))
+    return Done(subject.item, "written")
+
+
+def _write(run: Run, subject: _Subject, response_id: int | None, text: str | None) -> None:
+    """A new row, unless the pair's newest says the same. Without a text it says that there is
+    nothing to tell any more; where nothing was told before, no row is needed to say so."""
     run.connection.execute(
         """
         with newest as (
-            select response_id, finding_ids from risk.briefs
-            where
-                supplier_id = %(supplier_id)s and country = %(country)s
-                and generation_id = %(generation_id)s
-            order by brief_id desc
-            limit 1
+            select generation_id, response_id, text, finding_ids from risk.current_briefs
+            where supplier_id = %(supplier_id)s and country = %(country)s
         )
 
         insert into risk.briefs (
@@ -159,19 +213,23 @@ def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
         select
             %(supplier_id)s, %(country)s, %(generation_id)s, %(response_id)s, %(text)s,
             %(finding_ids)s, %(run_id)s
-        where not exists (
-            select from newest
-            where response_id = %(response_id)s and finding_ids = %(finding_ids)s::bigint[]
-        )
+        where case
+            when %(text)s::text is null then exists (select from newest where text is not null)
+            else not exists (
+                select from newest
+                where
+                    generation_id = %(generation_id)s and response_id = %(response_id)s
+                    and finding_ids = %(finding_ids)s::bigint[]
+            )
+        end
         """,
         {
             "supplier_id": subject.supplier_id,
             "country": subject.country,
             "generation_id": subject.item.generation_id,
-            "response_id": answer.response_id,
-            "text": " ".join(sentences),
+            "response_id": response_id,
+            "text": text,
             "finding_ids": [finding["finding_id"] for finding in subject.findings],
             "run_id": run.run_id,
         },
     )
-    return Done(subject.item, "written")

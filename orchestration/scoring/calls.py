@@ -74,8 +74,8 @@ class Answer:
 class Work(Protocol):
     """Who has calls for the engine. All three may use the connection; they are called in turn."""
 
-    def more(self) -> Sequence[Call]:
-        """The next calls; none when there are no more."""
+    def more(self) -> Sequence[Call] | None:
+        """The next calls, soon: none if some may follow; None when there are no more."""
 
     def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
         """These calls are answered, well or not. Returns the calls that follow from that."""

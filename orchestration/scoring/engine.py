@@ -41,9 +41,9 @@ class _AllAtOnce:
         self.keep_alive = keep_alive
         self.answers: dict[str, Answer] = {}
 
-    def more(self) -> Sequence[Call]:
+    def more(self) -> Sequence[Call] | None:
         calls, self._calls = self._calls, []
-        return calls
+        return calls or None
 
     def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
         self.answers |= {call.cache_key: answer for call, answer in answered}

@@ -17,7 +17,7 @@ from orchestration.crash_points import reach
 from orchestration.ingestion import changed_pairs, work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
-from orchestration.scoring import prompts
+from orchestration.scoring import briefs, prompts
 from orchestration.scoring.assessments import Assessed, write_assessments
 from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.countries import country_name
@@ -26,7 +26,7 @@ from orchestration.scoring.evidence import document_text
 from orchestration.scoring.parts import Reading, find_quote_from, merged
 from orchestration.scoring.report import RunReport
 from orchestration.scoring.splitting import Part, split
-from orchestration.scoring.steps import Run, keep_or_fail
+from orchestration.scoring.steps import Claims, Run, keep_or_fail
 from orchestration.scoring.visible import visible
 from orchestration.settings import LlmSettings
 
@@ -78,41 +78,37 @@ def score_pending(
 
     One stream from the claim to the commit: what is answered is kept while others are asked.
     """
-    work = _Assessing(run, report, limit, mention_ids)
-    with work_items.given_back(run.connection, work.held.values(), run.max_attempts):
-        answer_stream(run.connection, run.llm, run.run_id, work)
+    claims = Claims(run, "findings", run.generation_id, mention_ids)
+    with claims.given_back():
+        answer_stream(run.connection, run.llm, run.run_id, _Assessing(claims, report, limit))
 
 
 class _Assessing:
-    """The step's work for the engine (see calls.Work). `held` are claimed and not finished."""
+    """The step's work for the engine (see calls.Work)."""
 
-    def __init__(
-        self, run: Run, report: RunReport, limit: int | None, mention_ids: Sequence[UUID] | None
-    ) -> None:
-        self.held: dict[int, Item] = {}
-        self._run = run
+    def __init__(self, claims: Claims, report: RunReport, limit: int | None) -> None:
+        self.keep_alive = claims.renew
+        self._claims = claims
+        self._run = claims.run
         self._report = report
         self._left = limit
-        self._mention_ids = mention_ids
         self._subjects: dict[int, _Subject] = {}
         self._readings: dict[int, Reading] = {}
         self._counted: set[str] = set()
 
-    def more(self) -> Sequence[Call]:
+    def more(self) -> Sequence[Call] | None:
         """Of the next mentions; those of documents that are outdated are done without."""
-        while items := self._claim():
-            self.held |= {item.item_id: item for item in items}
-            subjects = _load_subjects(self._run.connection, items)
-            for subject in subjects:
-                parts = subject.parts(self._run.llm.max_document_characters)
-                self._subjects[subject.item.item_id] = subject
-                self._readings[subject.item.item_id] = Reading(subject.language, parts)
-            outdated = [subject for subject in subjects if subject.is_outdated]
-            if outdated:
-                self._finish(outdated)
-            if calls := [c for s in subjects if not s.is_outdated for c in self._calls(s)]:
-                return calls
-        return []
+        if not (items := self._claim()):
+            return None
+        subjects = _load_subjects(self._run.connection, items)
+        for subject in subjects:
+            parts = subject.parts(self._run.llm.max_document_characters)
+            self._subjects[subject.item.item_id] = subject
+            self._readings[subject.item.item_id] = Reading(subject.language, parts)
+        outdated = [subject for subject in subjects if subject.is_outdated]
+        if outdated:
+            self._finish(outdated)
+        return [c for s in subjects if not s.is_outdated for c in self._calls(s)]
 
     def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
         """Finishes what is read to its end; what was too long is asked about in halves."""
@@ -129,18 +125,9 @@ class _Assessing:
             self._finish(ended)
         return further
 
-    def keep_alive(self) -> None:
-        """Nothing that is asked about is taken over by another run."""
-        work_items.renew(self._run.connection, list(self.held.values()))
-
     def _claim(self) -> list[Item]:
         size = CHUNK if self._left is None else min(CHUNK, self._left)
-        if size == 0:
-            return []
-        run = self._run
-        items = work_items.claim(
-            run.connection, "findings", size, run.max_attempts, self._mention_ids, run.generation_id
-        )
+        items = self._claims.take(size) if size else []
         if self._left is not None:
             self._left -= len(items)
         return items
@@ -158,10 +145,10 @@ class _Assessing:
             done = {s.item.item_id: Done(s.item, "superseded") for s in mine if s.is_outdated}
             done |= self._assess([subject for subject in mine if not subject.is_outdated])
             work_items.finish(run.connection, list(done.values()))
-            _ask_for_briefs(run, {s.partition_key for s in mine if s.item.item_id in done})
+            _renew_briefs(run, {s.partition_key for s in mine if s.item.item_id in done})
+        self._claims.drop(subject.item for subject in subjects)
         for subject in subjects:
-            for of_item in (self.held, self._subjects, self._readings):
-                del of_item[subject.item.item_id]
+            del self._subjects[subject.item.item_id], self._readings[subject.item.item_id]
 
     def _assess(self, subjects: Sequence[_Subject]) -> dict[int, Done]:
         """All good ones together; where that fails, one by one, and those without an answer."""
@@ -253,14 +240,10 @@ def _subject(item: Item, row: DictRow) -> _Subject:
     )
 
 
-def _ask_for_briefs(run: Run, partition_keys: set[str]) -> None:
-    """The briefs of changed pairs are old now, also one that another run is writing."""
+def _renew_briefs(run: Run, partition_keys: set[str]) -> None:
     rows = run.connection.execute(
         "select pair_id from risk.pairs where partition_key = any(%s)", [list(partition_keys)]
     )
     pair_ids = [row["pair_id"] for row in rows]
     changed_pairs.note(run.connection, pair_ids)
-    work_items.enqueue(run.connection, "pair", pair_ids, "briefs", run.generation_id)
-    work_items.reopen(
-        run.connection, pair_ids, "briefs", run.generation_id, ("done", "dead", "claimed")
-    )
+    briefs.renew(run.connection, pair_ids, run.generation_id)

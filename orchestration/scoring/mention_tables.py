@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import USUAL_PRIORITY, Item
 from orchestration.resources.postgres import Connection
+from orchestration.scoring import briefs
 from orchestration.scoring.mention_rule import Mention
 from orchestration.scoring.relevance import Candidate
 from orchestration.scoring.taxonomy import Urgency
@@ -88,7 +89,10 @@ def write_candidates(
 
 
 def renew_briefs(connection: Connection, document_ids: Sequence[UUID], generation_id: int) -> None:
-    """The briefs of what older versions of these documents mentioned cite what is withdrawn."""
+    """The briefs of what older versions of these documents mentioned cite what is withdrawn.
+
+    Whatever these say themselves, or nobody can read: their arrival alone makes those old.
+    """
     rows = connection.execute(
         """
         select distinct pairs.pair_id
@@ -100,9 +104,7 @@ def renew_briefs(connection: Connection, document_ids: Sequence[UUID], generatio
         """,
         [list(document_ids)],
     )
-    pair_ids = [row["pair_id"] for row in rows]
-    work_items.enqueue(connection, "pair", pair_ids, "briefs", generation_id)
-    work_items.reopen(connection, pair_ids, "briefs", generation_id, ("done", "dead", "claimed"))
+    briefs.renew(connection, [row["pair_id"] for row in rows], generation_id)
 
 
 def observed_partition_keys(connection: Connection) -> list[str]:

@@ -23,7 +23,10 @@ _MOST_TOKENS = 1_000_000
 
 class Pace:
     """Of one session. Without a limit, by setting or the endpoint's word, nothing but a pause that
-    it asked for holds back."""
+    it asked for holds back, be it this session or another.
+
+    `lease` alone uses the connection; the others may be called from another thread meanwhile.
+    """
 
     def __init__(self, connection: Connection, llm: LlmSettings) -> None:
         self._connection = connection
@@ -32,6 +35,9 @@ class Pace:
         self._tokens = llm.tokens_per_minute
         self._owed_tokens = 0
         self._hold_until = 0.0
+        self._shared_until = 0.0
+        self._others_hold_until = 0.0
+        self._look_again_at = 0.0
         self._ask_again_at = 0.0
         self._has_row = False
         self.seconds_to_wait = 0.0
@@ -51,7 +57,7 @@ class Pace:
 
     def is_held(self) -> bool:
         """Whether not even what was leased is to be sent."""
-        return time.monotonic() < self._hold_until
+        return time.monotonic() < max(self._hold_until, self._others_hold_until)
 
     def used(self, estimated: int, tokens: int) -> None:
         """What a call took, which is paid for with the next ones."""
@@ -59,8 +65,12 @@ class Pace:
 
     def lease(self, tokens: Sequence[int]) -> int:
         """How many of the calls, each with its estimated tokens, may be sent now."""
+        self._share_hold()
+        if tokens:
+            self._hear_others()
         now = time.monotonic()
-        self.seconds_to_wait = max(0.0, max(self._hold_until, self._ask_again_at) - now)
+        until = max(self._hold_until, self._others_hold_until, self._ask_again_at)
+        self.seconds_to_wait = max(0.0, until - now)
         if self.seconds_to_wait:
             return 0
         if not tokens or not (self._requests or self._tokens):
@@ -69,6 +79,32 @@ class Pace:
         if count < len(tokens):
             self._ask_again_at = now + self.seconds_to_wait
         return count
+
+    def _share_hold(self) -> None:
+        until = self._hold_until
+        if until > self._shared_until:
+            self._shared_until = until
+            self._connection.execute(
+                "insert into llm.rates as known (base_url, model, not_before)"
+                " values (%s, %s, clock_timestamp() + make_interval(secs => %s))"
+                " on conflict (base_url, model) do update"
+                " set not_before = greatest(known.not_before, excluded.not_before)",
+                [*self._key, max(0.0, until - time.monotonic())],
+            )
+
+    def _hear_others(self) -> None:
+        """Once a block. No pause is longer than a minute: what says so is no pause."""
+        now = time.monotonic()
+        if now < self._look_again_at:
+            return
+        self._look_again_at = now + BLOCK_SECONDS
+        row = self._connection.execute(
+            "select extract(epoch from not_before - clock_timestamp()) as seconds from llm.rates"
+            " where base_url = %s and model = %s and isfinite(not_before)"
+            " and not_before <= clock_timestamp() + make_interval(secs => %s)",
+            [*self._key, LONGEST_HOLD_SECONDS],
+        ).fetchone()
+        self._others_hold_until = now + float(row["seconds"]) if row else 0.0
 
     def _take(self, tokens: Sequence[int]) -> int:
         with self._connection.transaction():

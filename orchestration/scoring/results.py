@@ -68,10 +68,8 @@ def summaries(
             max(findings.level) filter (where findings.quote_verified) as highest_level,
             max(assessments.response_id) as last_response_id,
             (
-                select briefs.text from risk.briefs
+                select briefs.text from risk.current_briefs as briefs
                 where briefs.supplier_id = pairs.supplier_id and briefs.country = pairs.country
-                order by briefs.brief_id desc
-                limit 1
             ) as brief
         from risk.pairs
         left join risk.current_mentions as mentions using (supplier_id, country)
@@ -83,12 +81,7 @@ def summaries(
         [list(keys)],
     )
     found = {row.pop("partition_key"): row for row in rows}
-    by_key = {}
-    for key in keys:
-        row = found[key]
-        brief = row["brief"] if row["verified"] else None
-        by_key[key] = PairSummary(**{**row, "brief": brief}, spent=report.pair(key))
-    return by_key
+    return {key: PairSummary(**found[key], spent=report.pair(key)) for key in keys}
 
 
 def outstanding(connection: Connection) -> list[str]:

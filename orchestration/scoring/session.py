@@ -99,7 +99,7 @@ class Session:
             self._send()
             await self._stop_if_short()
             self._settle_doubtful()
-            if self._open and not self._ended:
+            if self._open and not self._ended and not self._takes_more():
                 await self._rest()
 
     async def _stop_if_short(self) -> None:
@@ -138,16 +138,18 @@ class Session:
         ]
         if saved:
             self._take(self._work.keep(saved))
-        while self._has_more and not self._is_full():
+        if self._takes_more():
             calls = self._work.more()
-            self._has_more = bool(calls)
-            self._take(calls)
+            self._has_more = calls is not None
+            self._take(calls or [])
         self._start()
 
-    def _is_full(self) -> bool:
-        """Enough waits, or so much is open, between tries or in doubt, that it becomes a heap."""
+    def _takes_more(self) -> bool:
+        """Not while enough waits, or so much is open, between tries or in doubt, that it becomes a
+        heap."""
         most = self._settings.concurrency
-        return len(self._waiting) >= most or len(self._open) >= _MOST_OPEN + 2 * most
+        is_full = len(self._waiting) >= most or len(self._open) >= _MOST_OPEN + 2 * most
+        return self._has_more and not is_full
 
     def _save(self, group: Sequence[Ended]) -> list[tuple[Call, Answer]]:
         """The answers. Together; where that fails, one by one: only who is at fault hears of it."""

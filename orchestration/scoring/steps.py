@@ -1,18 +1,18 @@
-"""What the LLM's steps of one run share: the run itself, asking for claimed items, and keeping an
-answer or failing its item alone. What is asked and what is kept is in findings.py and briefs.py.
+"""What the LLM's steps of one run share: the run itself, its claims, and keeping an answer or
+failing its item alone. What is asked and what is kept is in mentions.py, findings.py and briefs.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from uuid import UUID
 
 import psycopg
 
-from orchestration.crash_points import reach
 from orchestration.ingestion import work_items
-from orchestration.ingestion.work_items import Done, Failure, Item
+from orchestration.ingestion.work_items import Done, Failure, Item, Step
 from orchestration.resources.postgres import Connection
-from orchestration.scoring.calls import OK, Answer, Call
-from orchestration.scoring.engine import answer_all
+from orchestration.scoring.calls import OK, Answer
 from orchestration.settings import LlmSettings
 
 
@@ -27,17 +27,51 @@ class Run:
     max_attempts: int
 
 
-def ask(run: Run, items: Sequence[Item], calls: Sequence[Call]) -> Mapping[str, Answer]:
-    """Answers by cache key; the leases of the items last until then. Raises as `answer_all`."""
-    answers = answer_all(
-        run.connection,
-        run.llm,
-        calls,
-        run.run_id,
-        lambda: work_items.renew(run.connection, items),
-    )
-    reach("after_save_before_done")
-    return answers
+class Claims:
+    """What a run claimed of one step and did not finish yet: of these subjects only if given, of
+    any generation if the step knows none."""
+
+    def __init__(
+        self,
+        run: Run,
+        step: Step,
+        generation_id: int | None = None,
+        subject_ids: Sequence[UUID] | None = None,
+    ) -> None:
+        self.run = run
+        self._step: Step = step
+        self._generation_id = generation_id
+        self._subject_ids = subject_ids
+        self._held: dict[int, Item] = {}
+
+    def take(self, size: int) -> list[Item]:
+        """Claim at most so many."""
+        items = work_items.claim(
+            self.run.connection,
+            self._step,
+            size,
+            self.run.max_attempts,
+            self._subject_ids,
+            self._generation_id,
+        )
+        self._held |= {item.item_id: item for item in items}
+        return items
+
+    def renew(self) -> None:
+        """Nothing that is asked about is taken over by another run."""
+        work_items.renew(self.run.connection, list(self._held.values()))
+
+    def drop(self, items: Iterable[Item]) -> None:
+        """They are finished, or lost. One that was claimed once more since then stays."""
+        for item in items:
+            if self._held.get(item.item_id) == item:
+                del self._held[item.item_id]
+
+    def given_back(self) -> AbstractContextManager[None]:
+        """As `work_items.given_back`, of whatever is held when the block ends early."""
+        return work_items.given_back(
+            self.run.connection, self._held.values(), self.run.max_attempts
+        )
 
 
 @dataclass(frozen=True)

@@ -196,9 +196,9 @@ class FailsToKeep:
     def __init__(self, calls: list[Call]) -> None:
         self._calls = calls
 
-    def more(self) -> list[Call]:
+    def more(self) -> list[Call] | None:
         calls, self._calls = self._calls, []
-        return calls
+        return calls or None
 
     def keep(self, answered: Sequence[tuple[Call, Answer]]) -> Sequence[Call]:
         raise RuntimeError("cannot keep it")

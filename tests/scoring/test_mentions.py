@@ -9,7 +9,7 @@ from orchestration.ingestion.landing import land
 from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.ingestion.suppliers import Supplier, load
 from orchestration.resources.postgres import Connection, one
-from orchestration.scoring import mention_tables, mentions
+from orchestration.scoring import mention_reading, mention_tables
 from orchestration.scoring.checks import violations
 from orchestration.scoring.mention_rule import Mentions, SupplierIndex, find_mentions
 from orchestration.scoring.passages import Passages
@@ -169,7 +169,7 @@ def test_a_fault_on_one_document_does_not_hold_up_the_others(
             raise RuntimeError("cannot read this")
         return real(text, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mentions, "find_mentions", faulty)
+    monkeypatch.setattr(mention_reading, "find_mentions", faulty)
     batch = [message(Document(text=t).to_json()) for t in ("poison", "Acme.", uuid.uuid4().hex)]
     land(connection, SUBSCRIPTION, batch, LIMIT)
     assert resolve(connection, analyst) == {"later": 1, "mentioned": 1, "no_supplier": 1}
@@ -200,7 +200,7 @@ def test_an_interrupted_search_for_mentions_holds_nothing(
         raise KeyboardInterrupt
 
     land(connection, SUBSCRIPTION, [message(Document(text="Acme.").to_json())], LIMIT)
-    monkeypatch.setattr(mentions, "find_mentions", interrupted)
+    monkeypatch.setattr(mention_reading, "find_mentions", interrupted)
     with pytest.raises(KeyboardInterrupt):
         resolve(connection, analyst)
     row = one(connection, "select state, attempts from risk.work_items")

@@ -1,17 +1,21 @@
 """How fast and how many at once: rates that runs share, and a bound that gives way."""
 
 import time
+from typing import LiteralString
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.resources.llm import Limits
-from orchestration.resources.postgres import Connection, connect
+from orchestration.resources.postgres import Connection, connect, one
 from orchestration.scoring.admission import Admission
+from orchestration.scoring.generations import open_stream
 from orchestration.scoring.pacing import BLOCK_SECONDS, Pace, forward
 from orchestration.settings import LlmSettings, PostgresSettings
 from tests.conftest import Analyst
+from tests.scoring.scenario import RECALL, land_texts
+from tests.scoring.test_engine import ask, call
 
 
 @pytest.fixture
@@ -70,6 +74,53 @@ def test_an_endpoint_that_asks_to_be_left_alone_is_left_alone(
         assert pace.lease([1]) == 0
         assert 20 < pace.seconds_to_wait <= 30
         assert pace.is_held()
+
+
+def test_a_pause_that_one_run_was_asked_for_holds_back_all_that_ask_the_same(
+    connection: Connection, database: PostgresSettings, analyst: Analyst
+) -> None:
+    with connect(database, "other run") as other:
+        asked, waits = Pace(connection, analyst.settings), Pace(other, analyst.settings)
+        asked.hold(30)
+        assert asked.lease([]) == 0
+        assert waits.lease([1]) == 0
+        assert 25 < waits.seconds_to_wait <= 30
+        assert waits.is_held()
+        elsewhere = analyst.settings.model_copy(update={"model": "another"})
+        assert Pace(other, elsewhere).lease([1]) == 1
+        later = Pace(connection, analyst.settings)
+        later.hold(5)
+        later.lease([])
+        assert Pace(other, analyst.settings).lease([1]) == 0
+        connection.execute("update llm.rates set not_before = now()")
+        assert Pace(other, analyst.settings).lease([1]) == 1
+
+
+@pytest.mark.parametrize("moment", ["now() + interval '9 days'", "'infinity'"])
+def test_a_pause_in_the_row_that_nobody_can_have_asked_for_holds_back_nobody(
+    connection: Connection, analyst: Analyst, moment: LiteralString
+) -> None:
+    connection.execute(
+        f"insert into llm.rates (base_url, model, not_before) values (%s, %s, {moment})",
+        [analyst.settings.base_url, analyst.settings.model],
+    )
+    assert Pace(connection, analyst.settings).lease([1]) == 1
+
+
+def test_a_session_waits_for_what_another_session_was_asked_to_wait(
+    connection: Connection, database: PostgresSettings, analyst: Analyst
+) -> None:
+    land_texts(connection, RECALL)
+    open_stream(connection, analyst.settings.model)
+    item_id = one(connection, "select item_id from risk.work_items")["item_id"]
+    settings = analyst.settings.model_copy(update={"max_attempts": 1})
+    analyst.fail_with({"kind": "rate_limit", "retry_after": 3, "times": 1})
+    (refused,) = ask(connection, call(settings, item_id, "Acme is on fire."))
+    begin = time.monotonic()
+    with connect(database, "other run") as other:
+        (answered,) = ask(other, call(settings, item_id, "Acme is flooded."))
+    assert (refused.outcome, answered.outcome) == ("rate_limited", "ok")
+    assert 2 < time.monotonic() - begin < 6
 
 
 def test_a_pause_of_a_day_or_an_absurd_usage_is_believed_for_a_minute_or_two(

@@ -290,6 +290,22 @@ def test_the_most_urgent_findings_are_claimed_first(
     assert [row["urgency"] for row in urgent] == ["critical", "high"]
 
 
+def test_suppliers_are_ranked_by_their_most_urgent_documents(
+    connection: Connection, analyst: Analyst
+) -> None:
+    strikes = [f"Workers of Acme are on strike in {place}." for place in ("Mexico", "Peru")]
+    land_texts(connection, *strikes, "Acme is praised in Chile.")
+    run(connection, analyst.settings)
+    land_documents(connection, [Document(text=BANKRUPTCY, external_id="b")])
+    run(connection, analyst.settings)
+    columns = "urgency_rank, supplier_name, critical_documents, high_documents, countries"
+    ranking = f"select {columns} from risk.urgent_suppliers order by urgency_rank"
+    rows = [tuple(row.values()) for row in connection.execute(ranking)]
+    assert rows == [(1, "Beta AG", 1, 0, ["DE"]), (2, "Acme Corp", 0, 2, ["MX", "PE"])]
+    land_documents(connection, [Document(text="Withdrawn.", external_id="b", version=2)])
+    assert [row["supplier_name"] for row in connection.execute(ranking)] == ["Acme Corp"]
+
+
 def test_work_that_moves_to_a_new_generation_keeps_its_priority(
     connection: Connection, analyst: Analyst
 ) -> None:

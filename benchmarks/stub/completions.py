@@ -1,5 +1,5 @@
-"""What the stub answers: one valid finding or brief for any prompt of this project, made of parts
-that are ready, and the ways in which a fault spoils it. Pure; no HTTP.
+"""What the stub answers: something valid for any prompt of this project, made of parts that are
+ready, and the ways in which a fault spoils it. Pure; no HTTP.
 """
 
 import json
@@ -22,6 +22,9 @@ _FINDING = {
     "rationale": "One product is affected and can be replaced within days.",
 }
 _BRIEF = {"sentences": [{"text": "One product had a defect.", "cites": [1]}]}
+_MENTIONS = {"suppliers": [], "others": []}  # whoever was found by name stays
+_LOOP = "and a defect, "
+_LONGEST_LOOP = 1_000  # tokens: of the many that a model may write, enough to be cut off
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Asked:
     quote: str
     prompt_tokens: int
     most_tokens: int
+
+    @property
+    def question(self) -> str:
+        """What it is counted as."""
+        return f"{self.schema_name}: {self.quote}"
 
 
 class NotARequest(Exception):
@@ -97,18 +105,24 @@ _BEFORE_QUOTE, _AFTER_QUOTE = json.dumps(
 
 
 def good(asked: Asked) -> Completion:
-    """One that fits the schema of the findings, or of the briefs."""
-    if "brief" in asked.schema_name.lower():
-        return Completion(json.dumps(_BRIEF), asked.prompt_tokens)
+    """One that fits the schema of the findings, of the briefs or of the mentions."""
+    for step, fixed in (("brief", _BRIEF), ("mentions", _MENTIONS)):
+        if step in asked.schema_name.lower():
+            return Completion(json.dumps(fixed), asked.prompt_tokens)
     content = f"{_BEFORE_QUOTE}{json.dumps(asked.quote)}{_AFTER_QUOTE}"
     return Completion(content, asked.prompt_tokens)
 
 
-def spoiled(kind: str, answer: Completion) -> Completion:
+def spoiled(kind: str, answer: Completion, most_tokens: int = _LONGEST_LOOP) -> Completion:
     """What a fault of the model, not of the transport, makes of a good answer."""
     content, tokens = answer.content or "", answer.prompt_tokens
+    rounds = min(most_tokens or _LONGEST_LOOP, _LONGEST_LOOP) * _CHARACTERS_PER_TOKEN // len(_LOOP)
     spoilt: dict[str, dict[str, Any]] = {
         "truncated": {"content": content[: len(content) // 2], "finish_reason": "length"},
+        "endless": {
+            "content": content.partition("can be replaced")[0] + _LOOP * rounds,
+            "finish_reason": "length",
+        },
         "refusal": {"content": None, "refusal": "I cannot help with that."},
         "content_filter": {"content": None, "finish_reason": "content_filter"},
         "invalid_json": {"content": f"{content[:-2]}, oops"},

@@ -11,6 +11,7 @@ from benchmarks.stub import MODEL
 
 _CHARACTERS_PER_TOKEN = 4
 _QUOTE = 160
+_MARK = "<<<BEGIN "  # of the document, also where an answer to it is to be repaired
 _HUGE = 10_000_000
 _FINDING = {
     "dimension": "operational",
@@ -55,7 +56,7 @@ def read(body: bytes) -> Asked:
         most = request.get("max_completion_tokens") or request.get("max_tokens") or 0
         return Asked(
             schema_name=str(schema.get("name", "")),
-            quote=_first_line(contents[-1]),
+            quote=_first_line(next((c for c in contents if _MARK in c), contents[-1])),
             prompt_tokens=math.ceil(sum(map(len, contents)) / _CHARACTERS_PER_TOKEN),
             most_tokens=int(most),
         )
@@ -65,7 +66,7 @@ def read(body: bytes) -> Asked:
 
 def _first_line(prompt: str) -> str:
     """Of the document between its marks, else of the prompt."""
-    mark = prompt.find("<<<BEGIN ")
+    mark = prompt.find(_MARK)
     begin = prompt.find("\n", mark) + 1 if mark >= 0 else 0
     end = prompt.find("\n", begin)
     return prompt[begin : min(begin + _QUOTE, end if end > begin else len(prompt))]

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import aiohttp
 import httpx2
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
@@ -135,12 +136,7 @@ class Llm:
                 "/chat/completions", cast_to=httpx2.Response, body=self._body(request)
             )
         except openai.APIConnectionError as error:
-            raise CallFailed(
-                "timeout" if isinstance(error, openai.APITimeoutError) else "connection",
-                f"{error}: {error.__cause__!r}",
-                is_transient=True,
-                is_unreachable=type(error.__cause__).__name__ in _NOT_CONNECTED,
-            ) from error
+            raise _connection_failure(error) from error
         except openai.APIStatusError as error:
             raise _status_failure(error) from error
         headers = response.headers
@@ -176,6 +172,24 @@ async def open_llm(settings: LlmSettings) -> AsyncIterator[Llm]:
         ),
     ) as client:
         yield Llm(client, settings)
+
+
+def _connection_failure(error: openai.APIConnectionError) -> CallFailed:
+    """What the SDK's transport over aiohttp calls a timeout to connect may be a connection that was
+    refused, or one that came about and broke off."""
+    cause = error.__cause__
+    root = cause.__cause__ if cause else None
+    broke = isinstance(root, aiohttp.ClientConnectionError) and not isinstance(root, TimeoutError)
+    is_timeout = isinstance(error, openai.APITimeoutError) and not broke
+    is_unconnected = type(cause).__name__ in _NOT_CONNECTED
+    if broke:
+        is_unconnected = isinstance(root, aiohttp.ClientConnectorError)
+    return CallFailed(
+        "timeout" if is_timeout else "connection",
+        f"Connection error: {root!r}" if broke else f"{error}: {cause!r}",
+        is_transient=True,
+        is_unreachable=is_unconnected,
+    )
 
 
 def _status_failure(error: openai.APIStatusError) -> Exception:

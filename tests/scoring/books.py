@@ -1,4 +1,4 @@
-"""The ledger's books, to be compared with those of the stub: who asked what, and what it came to."""
+"""The ledger's books, as the stub keeps its own: what was asked, and what became of it."""
 
 from collections import Counter
 

@@ -23,7 +23,7 @@ _FINDING = {
     "rationale": "One product is affected and can be replaced within days.",
 }
 _BRIEF = {"sentences": [{"text": "One product had a defect.", "cites": [1]}]}
-_MENTIONS = {"suppliers": [], "others": []}  # whoever was found by name stays
+_MENTIONS: dict[str, Any] = {"suppliers": [], "others": []}  # whoever was found by name stays
 _LOOP = "and a defect, "
 _LONGEST_LOOP = 1_000  # tokens: of the many that a model may write, enough to be cut off
 

@@ -42,7 +42,7 @@ def attempts_of_questions(connection: Connection, condition: str = "true") -> Co
         inner join llm.requests using (cache_key)
         where step = 'risk_findings' and {condition}
         group by 1
-        """  # type: ignore[arg-type]
+        """
     )
     return Counter({row["question"]: row["n"] for row in rows})
 

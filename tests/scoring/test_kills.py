@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from benchmarks.stub import part as stub
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.checks import violations
 from orchestration.scoring.session import most_started, most_unsaved
 from orchestration.settings import REPOSITORY, LlmSettings
@@ -64,9 +64,18 @@ class Kills:
     def at(self, moments: Sequence[int]) -> None:
         for number, moment in enumerate(moments):
             kill_when_received(self.port, moment, f"killed-{number}")
+            self._wait_for_its_last_commit()
             answered = stub.served(self.port)["answered"]
             self.lost.append(answered - outcomes(self.connection)["ok"] - sum(self.lost))
             let_leases_end(self.connection)
+
+    def _wait_for_its_last_commit(self) -> None:
+        """What PostgreSQL was told before the kill is done, and its session is over."""
+        alive = "select count(*) as n from pg_stat_activity where application_name = 'one_run'"
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while one(self.connection, alive)["n"]:
+            assert time.monotonic() < deadline, "PostgreSQL still serves a dead process"
+            time.sleep(_POLL_SECONDS)
 
 
 def assert_books_agree(connection: Connection, port: int, kills: int, lost: int) -> None:

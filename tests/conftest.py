@@ -9,6 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
+from benchmarks.stub import part as stub
 from orchestration.local import analyst_part, emulator, postgres
 from orchestration.local.processes import Part, start, start_guardian
 from orchestration.local.state import State
@@ -223,6 +225,26 @@ def analyst(analyst_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Anal
     analyst.recover()
     yield analyst
     analyst.recover()
+
+
+OpenStub = Callable[..., AbstractContextManager[int]]
+"""From the options of benchmarks/stub/server.py to the port of a stub that nobody used."""
+
+
+@pytest.fixture
+def open_stub(services: Services) -> OpenStub:
+    @contextmanager
+    def opened(*options: str) -> Iterator[int]:
+        port = services.state.ports(("stub",))["stub"]
+        part = stub.part(port, services.state.logs / "stub.log", *options)
+        process = services.run(part, lambda: stub.is_ready(port))
+        try:
+            yield port
+        finally:
+            process.kill()
+            process.wait()
+
+    return opened
 
 
 _message_ids = itertools.count(1)

@@ -1,5 +1,5 @@
-"""What the stub answers: one valid finding or brief for any prompt of this project, made of parts
-that are ready, and the ways in which a fault spoils it. Pure; no HTTP.
+"""What the stub answers: something valid for any prompt of this project, made of parts that are
+ready, and the ways in which a fault spoils it. Pure; no HTTP.
 """
 
 import json
@@ -11,6 +11,7 @@ from benchmarks.stub import MODEL
 
 _CHARACTERS_PER_TOKEN = 4
 _QUOTE = 160
+_MARK = "<<<BEGIN "  # of the document, also where an answer to it is to be repaired
 _HUGE = 10_000_000
 _FINDING = {
     "dimension": "operational",
@@ -22,6 +23,9 @@ _FINDING = {
     "rationale": "One product is affected and can be replaced within days.",
 }
 _BRIEF = {"sentences": [{"text": "One product had a defect.", "cites": [1]}]}
+_MENTIONS: dict[str, Any] = {"suppliers": [], "others": []}  # whoever was found by name stays
+_LOOP = "and a defect, "
+_LONGEST_LOOP = 1_000  # tokens: of the many that a model may write, enough to be cut off
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class Asked:
     quote: str
     prompt_tokens: int
     most_tokens: int
+
+    @property
+    def question(self) -> str:
+        """What it is counted as."""
+        return f"{self.schema_name}: {self.quote}"
 
 
 class NotARequest(Exception):
@@ -47,7 +56,7 @@ def read(body: bytes) -> Asked:
         most = request.get("max_completion_tokens") or request.get("max_tokens") or 0
         return Asked(
             schema_name=str(schema.get("name", "")),
-            quote=_first_line(contents[-1]),
+            quote=_first_line(next((c for c in contents if _MARK in c), contents[-1])),
             prompt_tokens=math.ceil(sum(map(len, contents)) / _CHARACTERS_PER_TOKEN),
             most_tokens=int(most),
         )
@@ -57,7 +66,7 @@ def read(body: bytes) -> Asked:
 
 def _first_line(prompt: str) -> str:
     """Of the document between its marks, else of the prompt."""
-    mark = prompt.find("<<<BEGIN ")
+    mark = prompt.find(_MARK)
     begin = prompt.find("\n", mark) + 1 if mark >= 0 else 0
     end = prompt.find("\n", begin)
     return prompt[begin : min(begin + _QUOTE, end if end > begin else len(prompt))]
@@ -97,18 +106,24 @@ _BEFORE_QUOTE, _AFTER_QUOTE = json.dumps(
 
 
 def good(asked: Asked) -> Completion:
-    """One that fits the schema of the findings, or of the briefs."""
-    if "brief" in asked.schema_name.lower():
-        return Completion(json.dumps(_BRIEF), asked.prompt_tokens)
+    """One that fits the schema of the findings, of the briefs or of the mentions."""
+    for step, fixed in (("brief", _BRIEF), ("mentions", _MENTIONS)):
+        if step in asked.schema_name.lower():
+            return Completion(json.dumps(fixed), asked.prompt_tokens)
     content = f"{_BEFORE_QUOTE}{json.dumps(asked.quote)}{_AFTER_QUOTE}"
     return Completion(content, asked.prompt_tokens)
 
 
-def spoiled(kind: str, answer: Completion) -> Completion:
+def spoiled(kind: str, answer: Completion, most_tokens: int = _LONGEST_LOOP) -> Completion:
     """What a fault of the model, not of the transport, makes of a good answer."""
     content, tokens = answer.content or "", answer.prompt_tokens
+    rounds = min(most_tokens or _LONGEST_LOOP, _LONGEST_LOOP) * _CHARACTERS_PER_TOKEN // len(_LOOP)
     spoilt: dict[str, dict[str, Any]] = {
         "truncated": {"content": content[: len(content) // 2], "finish_reason": "length"},
+        "endless": {
+            "content": content.partition("can be replaced")[0] + _LOOP * rounds,
+            "finish_reason": "length",
+        },
         "refusal": {"content": None, "refusal": "I cannot help with that."},
         "content_filter": {"content": None, "finish_reason": "content_filter"},
         "invalid_json": {"content": f"{content[:-2]}, oops"},

@@ -31,6 +31,14 @@ def served(port: int) -> dict[str, Any]:
     return counts
 
 
+def questions(port: int) -> dict[str, dict[str, int]]:
+    """How often each question was received and answered."""
+    found: dict[str, dict[str, int]] = requests.get(
+        f"http://127.0.0.1:{port}/questions", timeout=5
+    ).json()
+    return found
+
+
 def is_ready(port: int) -> bool:
     """Whether it answers."""
     try:

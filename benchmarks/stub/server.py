@@ -1,17 +1,14 @@
 """The stub's process: `python -m benchmarks.stub.server --port N [--requests-per-minute ...]`.
 
-HTTP/1.1 on one event loop; /v1/chat/completions and /served. What is answered is in
-completions.py, what is refused in limits.py, what fails in faults.py.
+HTTP/1.1 on one event loop; /v1/chat/completions, /served and /questions. What is answered is in
+completions.py, what is refused in limits.py, what fails in faults.py, what is counted in counts.py.
 """
 
 import argparse
 import asyncio
 import json
 import math
-import socket
-import struct
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -19,31 +16,20 @@ from typing import Any, cast
 import httptools
 import uvloop
 
-from benchmarks.stub import completions, faults
+from benchmarks.stub import completions, faults, wire
 from benchmarks.stub.completions import Asked, Completion, NotARequest
-from benchmarks.stub.faults import Faults
+from benchmarks.stub.counts import Served
+from benchmarks.stub.faults import Each, Faults, Share
 from benchmarks.stub.limits import Limits, Refusal, retry_headers
 
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Error"}
-_RESET_AFTER_SECONDS = 0.02  # the half of the answer has left by then
-
-
-@dataclass
-class Served:
-    """What became of the requests. `answered` are those whose status 200 was written in full."""
-
-    answered: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    refused: int = 0
-    in_flight: int = 0
-    most_in_flight: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-
-    def begin(self) -> None:
-        """A request is worked on."""
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+_SLOWER_SECONDS = 1.0
+_FAILED = {
+    "rate_limited_without_a_word": (429, "slow down"),
+    "server_error": (500, "the server had an error"),
+    "unavailable": (503, "the server is overloaded"),
+}
+_BROKEN_OFF = ("dropped", "reset", "closed_half_way")
+_PAGE = b"<html><body><h1>Welcome to the gateway</h1></body></html>"
 
 
 @dataclass(frozen=True)
@@ -59,11 +45,10 @@ class Stub:
     def report(self) -> dict[str, Any]:
         """The body of /served. `taken` went through each limit, `levels` is what is left."""
         now = time.monotonic()
-        counts = vars(self.served) | {"faults": dict(self.served.faults)}
         levels = {name: bucket.level(now) for name, bucket in self.limits.buckets.items()}
         taken = {name: bucket.taken for name, bucket in self.limits.buckets.items()}
         spent = {"at": now, "cpu_seconds": time.process_time()}
-        return {**counts, **spent, "levels": levels, "taken": taken}
+        return {**self.served.totals(), **spent, "levels": levels, "taken": taken}
 
 
 class Connection(asyncio.Protocol):
@@ -114,6 +99,8 @@ class Connection(asyncio.Protocol):
         """Called by the parser."""
         if self._url == b"/served":
             self._write(200, json.dumps(self._stub.report()).encode(), {})
+        elif self._url == b"/questions":
+            self._write(200, json.dumps(self._stub.served.questions()).encode(), {})
         elif self._url == b"/v1/chat/completions":
             self._complete(b"".join(self._body))
         else:
@@ -127,6 +114,7 @@ class Connection(asyncio.Protocol):
         except NotARequest as error:
             self._fail(400, str(error), {})
             return
+        self._stub.served.ask(asked)
         answer = completions.good(asked)
         refusal = self._stub.limits.admit(self._charged(asked, answer), time.monotonic())
         if refusal:
@@ -137,14 +125,14 @@ class Connection(asyncio.Protocol):
             self._stub.served.faults[fault] += 1
         if fault == "rate_limited":
             self._refuse(Refusal("requests", 0.5))
-        elif fault == "server_error":
-            self._fail(500, "the server had an error", {})
+        elif fault in _FAILED:
+            self._fail(*_FAILED[fault], {})
         elif fault != "hang":
             if fault in faults.OF_THE_MODEL:
-                answer = completions.spoiled(fault, answer)
+                answer = completions.spoiled(fault, answer, asked.most_tokens)
+            seconds = self._stub.latency_seconds + (_SLOWER_SECONDS if fault == "slow" else 0)
             loop = asyncio.get_running_loop()
-            seconds = self._stub.latency_seconds
-            self._waits = loop.call_later(seconds, self._answer, answer, fault == "reset")
+            self._waits = loop.call_later(seconds, self._answer, asked, answer, fault)
 
     def _charged(self, asked: Asked, answer: Completion) -> int:
         """As OpenAI does it: the larger of the estimate and of what the request allows."""
@@ -152,29 +140,30 @@ class Connection(asyncio.Protocol):
             return max(asked.prompt_tokens, asked.most_tokens)
         return asked.prompt_tokens + answer.output_tokens
 
-    def _answer(self, answer: Completion, is_cut_off: bool) -> None:
+    def _answer(self, asked: Asked, answer: Completion, fault: str | None) -> None:
         served = self._stub.served
-        request_id = f"req_{served.answered + served.faults.total()}"
+        request_id = f"req_{served.received}"
         headers = {"openai-processing-ms": f"{self._stub.latency_seconds * 1_000:.0f}"}
-        headers |= self._stub.limits.headers(time.monotonic())
+        headers |= self._stub.limits.headers(time.monotonic()) | {"x-request-id": request_id}
         body = answer.to_json(f"chatcmpl-{request_id}")
-        if is_cut_off:
-            self._reset(_head(200, body, headers | {"x-request-id": request_id}) + body)
-            return
-        served.answered += 1
-        served.input_tokens += answer.prompt_tokens
-        served.output_tokens += answer.output_tokens
-        self._write(200, body, headers | {"x-request-id": request_id})
+        if fault in _BROKEN_OFF:
+            self._break_off(fault, wire.response(200, body, headers))
+        elif fault in faults.OF_THE_BODY:
+            self._write(200, _spoiled_body(fault, body), headers)
+        else:
+            served.answer(asked, answer)
+            self._write(200, body, headers)
 
-    def _reset(self, response: bytes) -> None:
-        """Half of the answer, then a TCP reset."""
+    def _break_off(self, fault: str | None, whole: bytes) -> None:
+        """The connection ends, and the request with it."""
         if self._transport is None:
             return
-        self._transport.write(response[: len(response) // 2])
-        own: socket.socket = self._transport.get_extra_info("socket")
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        loop = asyncio.get_running_loop()
-        self._waits = loop.call_later(_RESET_AFTER_SECONDS, self._transport.abort)
+        if fault == "reset":
+            self._waits = wire.reset_half_way(self._transport, whole)
+        elif fault == "closed_half_way":
+            wire.close_half_way(self._transport, whole)
+        else:
+            wire.drop(self._transport)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._stub.served.refused += 1
@@ -201,7 +190,7 @@ class Connection(asyncio.Protocol):
 
     def _write(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         if self._transport:
-            self._transport.write(_head(status, body, headers) + body)
+            self._transport.write(wire.response(status, body, headers))
         self._end()
 
     def _end(self) -> None:
@@ -210,10 +199,10 @@ class Connection(asyncio.Protocol):
         self._is_answering = False
 
 
-def _head(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
-    lines = [f"HTTP/1.1 {status} {_REASONS[status]}", "content-type: application/json"]
-    lines += [f"content-length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+def _spoiled_body(fault: str | None, body: bytes) -> bytes:
+    if fault == "empty_body":
+        return b""
+    return body[: len(body) // 2] if fault == "malformed_body" else _PAGE
 
 
 async def serve(port: int, stub: Stub) -> None:
@@ -234,13 +223,18 @@ def main() -> None:
     parser.add_argument("--reserve-output", action="store_true")
     parser.add_argument("--faults", type=float, default=0.0, help="share of the requests, 0 to 1")
     parser.add_argument("--kinds", nargs="+", choices=faults.KINDS, default=faults.KINDS)
+    parser.add_argument("--each", type=int, help="so many faults of each kind, instead of a share")
+    parser.add_argument("--among", type=int, default=1_000, help="the first requests, for --each")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    chance: Faults = Share(given.faults, given.seed, given.kinds)
+    if given.each is not None:
+        chance = Each(given.each, given.among, given.seed, given.kinds)
     limits = Limits(given.requests_per_minute, given.tokens_per_minute, time.monotonic())
     stub = Stub(
         given.latency_ms / 1_000,
         limits,
-        Faults(given.faults, given.seed, given.kinds),
+        chance,
         given.reserve_output,
     )
     uvloop.run(serve(given.port, stub))

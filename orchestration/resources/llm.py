@@ -30,6 +30,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
 _MAX_TOKENS = 2**31 - 1  # of one call: what the ledger can hold
 _IN_WORDS = "\n\nAnswer with one JSON object of this schema:\n"
+_SCHEMA = ("response_format", "json_schema")
 _TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
 
 
@@ -189,9 +190,9 @@ def _status_failure(error: openai.APIStatusError) -> Exception:
     """403 is here a failure of one call: gateways also use it for a prompt that they flag."""
     status = error.status_code
     body = error.response.text[:500]
-    if status in {401, 402, 404} or (status == 429 and "insufficient_quota" in body):
+    if status in {401, 402, 404, 405} or (status == 429 and "insufficient_quota" in body):
         return EndpointRefuses.saying(f"{status}: {body}")
-    if status == 400 and "response_format" in body:
+    if status in {400, 422} and any(word in body for word in _SCHEMA):
         return EndpointRefuses(
             f"The LLM endpoint takes no JSON schema: {status}: {body} What to do: set "
             "LLM_RESPONSE_FORMAT to json_object, or to none where that is refused, too."

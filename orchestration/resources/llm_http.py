@@ -13,6 +13,9 @@ import httpx2
 from orchestration.settings import LlmSettings
 
 
+_CONNECT_SECONDS = 10.0
+
+
 class AioHttpClient(httpx2.AsyncClient):
     """Sends to the one address that the settings lead to what the SDK gives it, as it is."""
 
@@ -47,7 +50,9 @@ class _AioHttp(httpx2.AsyncBaseTransport):
             connector=aiohttp.TCPConnector(
                 limit=settings.concurrency, ssl=httpx2.create_ssl_context()
             ),
-            timeout=aiohttp.ClientTimeout(connect=seconds, sock_connect=seconds, sock_read=seconds),
+            timeout=aiohttp.ClientTimeout(
+                total=seconds, sock_connect=min(seconds, _CONNECT_SECONDS)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # httpx2 does
             proxy=_proxy(settings.base_url),

@@ -1,8 +1,8 @@
 """Briefs: what happened to one supplier in one country, in at most five cited sentences.
 
-Made from verified findings only. The cache key holds the findings' words, not their ids, so a
-brief is asked for again only when what it says could change. When none is left, a row without text
-says so; nothing is deleted.
+Made from verified findings only. The cache key holds the findings' words in an order of their own,
+not their ids, so a brief is asked for again only when what it says could change. When none is left,
+a row without text says so; nothing is deleted.
 """
 
 import json
@@ -163,10 +163,17 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
                         'finding_id', graded.finding_id, 'level', graded.level,
                         'dimension', graded.dimension, 'event_type', graded.event_type,
                         'status', graded.status, 'quote', graded.quote
-                    ) order by graded.level desc, graded.published_at desc, graded.finding_id
+                    ) order by graded.place
                 ) as findings
             from (
-                select findings.*, documents.published_at
+                select
+                    findings.*,
+                    row_number() over (
+                        order by
+                            findings.level desc, documents.published_at desc, findings.quote,
+                            findings.dimension, findings.event_type, findings.status,
+                            findings.finding_id
+                    ) as place
                 from risk.current_mentions
                 inner join risk.current_assessments using (mention_id)
                 inner join risk.findings using (assessment_id)
@@ -175,7 +182,7 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
                     current_mentions.supplier_id = pairs.supplier_id
                     and current_mentions.country = pairs.country
                     and findings.quote_verified and findings.level > 0
-                order by findings.level desc, documents.published_at desc, findings.finding_id
+                order by place
                 limit %s
             ) as graded
         ) as usable on true

@@ -40,6 +40,17 @@ _PUSHED_BACK = {"rate_limited", "server_error", "timeout"}
 T = TypeVar("T")
 
 
+def most_started(limit: int) -> int:
+    """Attempts that are committed and have not ended, while so many may be in flight at once."""
+    return limit + limit // 2
+
+
+def most_unsaved(limit: int) -> int:
+    """Attempts whose end a kill leaves unknown: those that have not ended, and as many that ended
+    while the database was at work. Of these the paid ones are paid once more."""
+    return 2 * most_started(limit)
+
+
 class Session:
     """One event loop, one client, one database connection.
 
@@ -224,8 +235,8 @@ class Session:
             self._is_short = True
 
     def _room(self) -> int:
-        limit = self._admission.limit
-        return max(0, limit - len(self._in_flight) + limit // 2 - len(self._started))
+        under_way = len(self._in_flight) + len(self._started)
+        return max(0, most_started(self._admission.limit) - under_way)
 
     def _is_behind(self) -> bool:
         """Whether slots may come free before something happens that starts another turn."""

@@ -5,12 +5,15 @@ Like a gateway between the pipeline and a model; it keeps what it was asked.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Script = Callable[[str], tuple[int, object]]
 """From the prompt to a status and the JSON body to send."""
+RequestScript = Callable[[Mapping[str, Any]], tuple[int, object]]
+"""From the whole request to the same."""
 
 
 def completion(content: object) -> dict[str, object]:
@@ -42,14 +45,24 @@ def endpoint(script: Script) -> Iterator[tuple[str, list[str]]]:
     """The base URL of an endpoint that follows the script, and the prompts that reached it."""
     asked: list[str] = []
 
+    def of_request(request: Mapping[str, Any]) -> tuple[int, object]:
+        asked.append(request["messages"][-1]["content"])
+        return script(asked[-1])
+
+    with gateway(of_request) as url:
+        yield url, asked
+
+
+@contextmanager
+def gateway(script: RequestScript) -> Iterator[str]:
+    """The base URL of an endpoint that looks at all of a request."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            prompt = request["messages"][-1]["content"]
-            asked.append(prompt)
-            status, answer = script(prompt)
+            status, answer = script(request)
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -64,7 +77,7 @@ def endpoint(script: Script) -> Iterator[tuple[str, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:
         server.shutdown()
         server.server_close()

@@ -1,13 +1,14 @@
 """The stub's limits by the clock of the test: what they let through, and what the headers say."""
 
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.llm.rate_limits import used_share
-from benchmarks.stub.faults import KINDS, Faults
+from benchmarks.stub.faults import KINDS, Each, Share
 from benchmarks.stub.limits import Limits, Refusal, duration, retry_headers
 
 
@@ -114,7 +115,7 @@ def test_no_order_of_requests_gets_more_than_a_full_minute_and_what_flowed_in(
 
 def test_the_same_seed_fails_the_same_requests_in_the_same_way() -> None:
     def first(seed: int) -> list[str | None]:
-        faults = Faults(0.3, seed)
+        faults = Share(0.3, seed)
         return [faults.next() for _ in range(500)]
 
     assert first(7) == first(7)
@@ -122,15 +123,24 @@ def test_the_same_seed_fails_the_same_requests_in_the_same_way() -> None:
 
 
 def test_faults_are_of_every_kind_and_as_many_as_was_asked_for() -> None:
-    faults = Faults(0.3, seed=7)
+    faults = Share(0.3, seed=7)
     hit = [kind for kind in (faults.next() for _ in range(5_000)) if kind]
     assert set(hit) == set(KINDS)
     assert 0.27 < len(hit) / 5_000 < 0.33
 
 
 def test_no_share_is_no_fault() -> None:
-    faults = Faults(0, seed=7)
+    faults = Share(0, seed=7)
     assert {faults.next() for _ in range(1_000)} == {None}
+
+
+def test_so_many_of_each_kind_fall_among_the_first_requests_and_none_after() -> None:
+    faults = Each(3, among=100, seed=7)
+    first = [faults.next() for _ in range(100)]
+    assert Counter(kind for kind in first if kind) == dict.fromkeys(KINDS, 3)
+    assert {faults.next() for _ in range(100)} == {None}
+    again = Each(3, among=100, seed=7)
+    assert first == [again.next() for _ in range(100)]
 
 
 def _served(at: float, tokens: float, level: float) -> dict[str, object]:

@@ -3,9 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -15,29 +14,11 @@ from benchmarks.stub import part as stub
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.evidence import find_quote
 from orchestration.scoring.prompts import delimited
-from orchestration.scoring.replies import BriefReply, FindingsReply
-from tests.conftest import Services
+from orchestration.scoring.replies import BriefReply, FindingsReply, MentionsReply
+from tests.conftest import OpenStub
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, run
 
 DOCUMENT = '"Fünf" plants – closed\nfor a week'
-
-OpenStub = Callable[..., AbstractContextManager[int]]
-
-
-@pytest.fixture
-def open_stub(services: Services) -> OpenStub:
-    @contextmanager
-    def opened(*options: str) -> Iterator[int]:
-        port = services.state.ports(("stub",))["stub"]
-        part = stub.part(port, services.state.logs / "stub.log", *options)
-        process = services.run(part, lambda: stub.is_ready(port))
-        try:
-            yield port
-        finally:
-            process.kill()
-            process.wait()
-
-    return opened
 
 
 def ask(
@@ -70,6 +51,12 @@ def test_it_answers_with_a_valid_finding_that_the_document_proves(open_stub: Ope
 def test_it_answers_with_a_valid_brief_where_one_is_asked_for(open_stub: OpenStub) -> None:
     with open_stub("--latency-ms", "0") as port:
         assert BriefReply.model_validate_json(content(ask(port, "risk_briefs"))).sentences
+
+
+def test_whom_a_document_is_about_is_left_to_the_rule(open_stub: OpenStub) -> None:
+    with open_stub("--latency-ms", "0") as port:
+        reply = MentionsReply.model_validate_json(content(ask(port, "supplier_mentions")))
+    assert (reply.suppliers, reply.others) == ([], [])
 
 
 def test_it_takes_its_latency_and_serves_many_at_once(open_stub: OpenStub) -> None:
@@ -123,8 +110,18 @@ def test_output_may_be_reserved_before_it_is_written(open_stub: OpenStub) -> Non
     ("kind", "is_it"),
     [
         ("rate_limited", lambda r: r.status_code == 429 and r.headers["retry-after"] == "1"),
+        (
+            "rate_limited_without_a_word",
+            lambda r: r.status_code == 429 and "retry-after" not in r.headers,
+        ),
         ("server_error", lambda r: r.status_code == 500),
+        ("unavailable", lambda r: r.status_code == 503),
+        ("slow", lambda r: r.elapsed.total_seconds() > 1 and _is_reply(content(r))),
+        ("empty_body", lambda r: r.status_code == 200 and r.content == b""),
+        ("malformed_body", lambda r: r.content[:1] == b"{" and not _is_json(r.text)),
+        ("body_that_is_no_json", lambda r: r.content[:1] == b"<" and not _is_json(r.text)),
         ("truncated", lambda r: r.json()["choices"][0]["finish_reason"] == "length"),
+        ("endless", lambda r: content(r).count("and a defect") > 100 and not _is_json(content(r))),
         ("refusal", lambda r: r.json()["choices"][0]["message"]["refusal"]),
         ("content_filter", lambda r: r.json()["choices"][0]["finish_reason"] == "content_filter"),
         ("invalid_json", lambda r: "oops" in content(r) and not _is_json(content(r))),
@@ -164,12 +161,25 @@ def test_a_hang_is_never_answered_and_ends_with_its_client(open_stub: OpenStub) 
         assert stub.served(port)["answered"] == 0
 
 
-def test_a_reset_comes_in_the_middle_of_an_answer_that_does_not_count(open_stub: OpenStub) -> None:
-    with open_stub("--latency-ms", "0", "--faults", "1", "--kinds", "reset") as port:
+@pytest.mark.parametrize("kind", ["dropped", "reset", "closed_half_way"])
+def test_a_connection_that_breaks_off_is_an_answer_that_does_not_count(
+    open_stub: OpenStub, kind: str
+) -> None:
+    with open_stub("--latency-ms", "0", "--faults", "1", "--kinds", kind) as port:
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             ask(port)
         _until_idle(port)
-        assert stub.served(port)["answered"] == 0
+        counts = stub.served(port)
+        assert (counts["received"], counts["answered"]) == (1, 0)
+
+
+def test_each_question_is_counted_by_itself(open_stub: OpenStub) -> None:
+    with open_stub("--latency-ms", "0", "--each", "1", "--among", "2", "--kinds", "refusal") as p:
+        for step in ("risk_findings", "risk_findings", "risk_briefs"):
+            ask(p, step)
+        counts = stub.questions(p)
+    assert sorted(counts["received"].values()) == [1, 2]
+    assert counts["answered"] == counts["received"]
 
 
 def test_an_answer_that_its_client_did_not_wait_for_does_not_count(open_stub: OpenStub) -> None:

@@ -12,7 +12,6 @@ import httpx2
 
 from orchestration.settings import LlmSettings
 
-
 _CONNECT_SECONDS = 10.0
 
 

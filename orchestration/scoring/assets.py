@@ -24,6 +24,7 @@ from orchestration.settings import IngestSettings, LlmSettings
 MENTIONS = dg.AssetKey("supplier_mentions")
 FINDINGS = dg.AssetKey("risk_findings")
 BRIEFS = dg.AssetKey("risk_briefs")
+_STOPPED = "stopped, and what is pending stays pending: %s"
 
 
 @dg.asset(
@@ -45,6 +46,8 @@ def supplier_mentions(
         resolution = mentions.resolve_pending(run)
         keys = mention_tables.observed_partition_keys(connection)
     _add_partitions(context.instance, keys)
+    if resolution.stopped:
+        context.log.warning(_STOPPED, resolution.stopped)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(_mentions_version(settings)),
         metadata={
@@ -52,6 +55,7 @@ def supplier_mentions(
             **resolution.spent.metadata(),
             "model": settings.of_mentions().model,
             "observed_pairs": len(keys),
+            **({"stopped": resolution.stopped} if resolution.stopped else {}),
         },
     )
 
@@ -116,7 +120,7 @@ def risk_findings_and_briefs(
         changed_pairs.strike(connection, result.changes)
     yield from _check_results(result)
     if result.stopped:
-        context.log.warning("stopped, and what is pending stays pending: %s", result.stopped)
+        context.log.warning(_STOPPED, result.stopped)
     if result.outage:
         raise result.outage
     if result.failures:

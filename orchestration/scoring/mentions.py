@@ -14,6 +14,7 @@ import psycopg
 from orchestration.crash_points import reach
 from orchestration.errors import LlmError
 from orchestration.ingestion import circuit, landing, work_items
+from orchestration.ingestion.budget import BudgetReached
 from orchestration.ingestion.suppliers import current_suppliers
 from orchestration.ingestion.work_items import Done, Failure, Item
 from orchestration.scoring import ledger, mention_tables
@@ -30,11 +31,13 @@ MAX_ASKED_PER_RUN = 5_000
 
 @dataclass
 class Resolution:
-    """Documents by outcome, how many of them the LLM was asked about, and what that cost."""
+    """Documents by outcome, how many of them the LLM was asked about, and what that cost;
+    `stopped` says that a budget was reached before all were read."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     asked: int = 0
     spent: PairReport = field(default_factory=PairReport)
+    stopped: str | None = None
 
 
 def resolve_pending(run: Run) -> Resolution:
@@ -50,6 +53,8 @@ def resolve_pending(run: Run) -> Resolution:
     try:
         with claims.given_back():
             answer_stream(run.connection, run.llm.of_mentions(), run.run_id, work)
+    except BudgetReached as reached:
+        work.result.stopped = str(reached)
     except LlmError as error:
         circuit.trip(run.connection, run.llm, str(error))
         raise

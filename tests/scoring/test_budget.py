@@ -18,8 +18,8 @@ from orchestration.scoring.checks import violations
 from orchestration.scoring.engine import answer_all
 from orchestration.settings import LlmSettings, PostgresSettings
 from tests.conftest import Analyst
-from tests.scoring.scenario import run
-from tests.scoring.test_outage import attempts_of_items, land_recalls
+from tests.scoring.scenario import land_texts, resolve, run
+from tests.scoring.test_outage import land_recalls
 from tests.scoring.test_run import totals
 
 
@@ -99,6 +99,20 @@ def test_targeted_pairs_that_a_budget_left_open_are_failures_with_the_reason(
     assert "budget of the day" in result.stopped
 
 
+def test_mentions_that_a_budget_left_open_stay_pending_and_say_why(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, *(f"Acme recalls {n} valves in Mexico." for n in range(6)))
+    result = resolve(connection, priced(analyst.settings, budget_usd_per_day=Decimal("0.00001")))
+    assert result.stopped is not None
+    assert "budget of the day" in result.stopped
+    assert totals(connection) == {"pending": 6}
+    assert one(connection, "select max(attempts) as n from risk.work_items")["n"] == 0
+    assert one(connection, "select count(*) as n from llm.open_circuits")["n"] == 0
+    assert resolve(connection, priced(analyst.settings)).asked == 6
+    assert violations(connection) == {}
+
+
 def test_what_the_cache_knows_is_answered_without_a_budget(
     connection: Connection, analyst: Analyst, item_id: int
 ) -> None:
@@ -150,7 +164,7 @@ def test_a_budget_for_a_model_without_a_price_is_refused_with_what_to_do(
     with pytest.raises(LlmError, match="LLM_INPUT_USD_PER_MILLION"):
         run(connection, unpriced)
     assert totals(connection) == {"pending": 2}
-    assert attempts_of_items(connection) == 0
+    assert one(connection, "select max(attempts) as n from risk.work_items")["n"] == 0
 
 
 @pytest.mark.parametrize(

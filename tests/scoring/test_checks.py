@@ -48,6 +48,10 @@ DAMAGE = {
         update llm.attempts
         set finished_at = null, outcome = null, deadline = now() - interval '2 hours'
     """,
+    "a day's budget holds what its attempts reserve and settled": """
+        insert into llm.budget (scope, period, settled_usd)
+        values ('day', to_char(now() at time zone 'UTC', 'YYYY-MM-DD'), 1)
+    """,
     "every answer of an assessment is kept": """
         update llm.responses set outcome = 'refusal'
     """,

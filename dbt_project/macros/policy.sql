@@ -31,3 +31,102 @@
     + (1 - {{ var("worst_share") }})
     * sum({{ score }} * {{ weight }} order by {{ tie_break }}) / sum({{ weight }} order by {{ tie_break }})
 {%- endmacro %}
+
+{# The band of a score. #}
+{% macro band_of(score) -%}
+    (select array_agg(band order by lowest_score) from {{ ref("risk_bands") }})[
+        width_bucket(
+            ({{ score }})::double precision,
+            (select array_agg(lowest_score order by lowest_score) from {{ ref("risk_bands") }})
+        )
+    ]
+{%- endmacro %}
+
+{# The events that findings form: gaps and islands on the event day, for each pair, dimension and
+   event type of one `world` (columns that tell apart what is clustered apart). #}
+{% macro events_of(findings, world) -%}
+(
+    with neighbours as (
+        select
+            *,
+            lag(event_on) over story as previous_on
+        from {{ findings }}
+        window
+            story as (
+                partition by {{ world }}, pair_number, dimension, event_type
+                order by event_on, finding_id
+            )
+    ),
+
+    stretches as (
+        select
+            *,
+            count(*) filter (
+                where previous_on is null or event_on - previous_on > {{ var("event_gap_days") }}
+            ) over (
+                partition by {{ world }}, pair_number, dimension, event_type
+                order by event_on, finding_id
+            ) as stretch
+        from neighbours
+    ),
+
+    slices as (
+        select
+            *,
+            (event_on - min(event_on) over (
+                partition by {{ world }}, pair_number, dimension, event_type, stretch
+            )) / ({{ var("event_span_days") }} + 1) as slice
+        from stretches
+    ),
+
+    events as (
+        select
+            {{ world }},
+            pair_number,
+            dimension,
+            event_type,
+            min(event_on) as first_seen_on,
+            max(event_on) as last_seen_on,
+            max(level) as highest_level,
+            count(distinct document_id) as documents,
+            count(distinct publisher) as publishers,
+            least(
+                1,
+                max(credibility)
+                * case
+                    when count(distinct publisher) > 1 then {{ var("corroboration_factor") }}
+                    else 1
+                end
+            ) as credibility,
+            sum(credibility * score order by finding_id) / sum(credibility order by finding_id)
+                as severity,
+            -- gravest, best vouched and earliest first; ids follow the order of answers, not of news
+            array_agg(
+                finding_id
+                order by level desc, credibility desc, event_on asc, quote_begin asc, finding_id asc
+            ) as finding_ids
+        from slices
+        group by {{ world }}, pair_number, dimension, event_type, stretch, slice
+    )
+
+    select
+        events.*,
+        levels.half_life_days,
+        -- the first day on which it adds less than is worth counting
+        events.first_seen_on + 1 + floor(
+            levels.half_life_days / ln(2) * ln(greatest(
+                events.credibility * events.severity / {{ var("least_contribution") }}, 1
+            ))
+        )::integer as forgotten_on
+    from events
+    inner join {{ ref("risk_levels") }} as levels on events.highest_level = levels.level
+)
+{%- endmacro %}
+
+{# Names an event by its place and its first day, whatever findings it is made of. #}
+{% macro event_id(pairs, events) -%}
+    md5(concat_ws(
+        '|', {{ pairs }}.supplier_id, {{ pairs }}.country, {{ events }}.dimension,
+        {{ events }}.event_type, {{ events }}.first_seen_on
+    ))
+{%- endmacro %}

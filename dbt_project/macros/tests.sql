@@ -9,3 +9,8 @@ from {{ model }}
 group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}
+
+{% test adds_up(model) %}
+select * from {{ model }}
+where change <> new_events + decay + rescoring + rollback
+{% endtest %}

@@ -1,27 +1,53 @@
-with events as (
-    select * from {{ ref('int_events') }}
+with refresh as (
+    select * from {{ ref('int_refresh') }}
+),
+
+pairs as (
+    select * from {{ ref('int_pairs_to_score') }}
+),
+
+events as (
+    select
+        events.*,
+        greatest(events.known_from, pairs.from_day) as counts_from,
+        least(events.known_until, events.forgotten_on, refresh.as_of_date + 1) as counts_until
+    from {{ ref('int_events') }} as events
+    inner join pairs using (pair_number)
+    cross join refresh
+),
+
+event_days as (
+    select
+        events.pair_number,
+        events.dimension,
+        events.counts_from + passed.days as day,
+        events.credibility * events.severity
+        * {{ decay('(events.counts_from + passed.days - events.first_seen_on)', 'events.half_life_days') }}
+            as contribution
+    from events
+    cross join lateral generate_series(0, events.counts_until - events.counts_from - 1)
+        as passed (days)
 ),
 
 ranked as (
     select
         *,
         row_number() over (
-            partition by score_day, supplier_id, country, dimension
-            order by contribution desc, event_id asc
+            partition by pair_number, dimension, day order by contribution desc
         ) - 1 as place
-    from events
+    from event_days
 ),
 
 final as (
     select
-        score_day,
-        supplier_id,
-        country,
+        pair_number,
         dimension,
-        {{ damped_noisy_or('contribution', 'place') }} as score,
+        day,
+        -- the last digits of a float are nobody's
+        round(1e6 * {{ damped_noisy_or('contribution', 'place') }}) / 1e6 as score,
         count(*) as events
     from ranked
-    group by score_day, supplier_id, country, dimension
+    group by pair_number, dimension, day
 )
 
 select * from final

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {% set seeds = {
     'risk_levels': 'level',
     'risk_dimensions': 'dimension',
@@ -8,7 +10,7 @@
 } %}
 {% set variables = [
     'event_gap_days', 'event_span_days', 'corroboration_factor', 'damping', 'worst_share',
-    'thin_events'
+    'thin_events', 'least_contribution'
 ] %}
 
 with lines as (

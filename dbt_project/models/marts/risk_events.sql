@@ -1,10 +1,40 @@
-with events as (
-    select * from {{ ref('int_events') }}
-    where score_day = {{ as_of_date() }}
+-- depends_on: {{ ref('int_refresh') }}
+{{ config(
+    materialized='incremental',
+    meta={'ages': true},
+    indexes=[
+        {'columns': ['event_id'], 'unique': true},
+        {'columns': ['supplier_id', 'country']},
+    ]
+) }}
+
+with pairs as (
+    select * from {{ ref('int_pairs_to_score') }}
+),
+
+events as (
+    select
+        pairs.supplier_id,
+        pairs.country,
+        events.*,
+        {{ event_id('pairs', 'events') }} as event_id,
+        events.credibility
+        * {{ decay('(' ~ as_of_date() ~ ' - events.first_seen_on)', 'events.half_life_days') }}
+            as weight
+    from {{ ref('int_events') }} as events
+    inner join pairs using (pair_number)
+    where events.known_from <= {{ as_of_date() }} and events.known_until > {{ as_of_date() }}
 ),
 
 findings as (
-    select * from {{ ref('int_current_findings') }}
+    select
+        findings.finding_id,
+        findings.document_id,
+        answers.quote
+    from {{ ref('int_findings') }} as findings
+    inner join pairs using (pair_number)
+    inner join {{ ref('stg_findings') }} as answers using (finding_id)
+    where findings.known_from <= {{ as_of_date() }} and findings.known_until > {{ as_of_date() }}
 ),
 
 suppliers as (
@@ -30,7 +60,7 @@ final as (
         round(events.severity::numeric, 2) as severity,
         round(events.credibility::numeric, 3) as credibility,
         round(events.weight::numeric, 4) as weight,
-        round(events.contribution::numeric, 2) as contribution,
+        round((events.weight * events.severity)::numeric, 2) as contribution,
         events.documents,
         events.publishers,
         events.evidence_finding_id,

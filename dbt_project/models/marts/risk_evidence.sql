@@ -1,5 +1,20 @@
-with findings as (
-    select * from {{ ref('int_current_findings') }}
+-- depends_on: {{ ref('int_refresh') }}
+{{ config(
+    materialized='incremental',
+    meta={'ages': true},
+    indexes=[
+        {'columns': ['finding_id'], 'unique': true},
+        {'columns': ['supplier_id', 'country']},
+    ]
+) }}
+
+with pairs as (
+    select * from {{ ref('int_pairs_to_score') }}
+),
+
+findings as (
+    select findings.* from {{ ref('int_current_findings') }} as findings
+    inner join pairs using (pair_number)
 ),
 
 documents as (
@@ -12,10 +27,11 @@ suppliers as (
 
 events as (
     select
-        event_id,
-        unnest(finding_ids) as finding_id
-    from {{ ref('int_events') }}
-    where score_day = {{ as_of_date() }}
+        {{ event_id('pairs', 'events') }} as event_id,
+        unnest(events.finding_ids) as finding_id
+    from {{ ref('int_events') }} as events
+    inner join pairs using (pair_number)
+    where events.known_from <= {{ as_of_date() }} and events.known_until > {{ as_of_date() }}
 ),
 
 final as (

@@ -1,81 +1,92 @@
+-- depends_on: {{ ref('int_refresh') }}
+{{ config(
+    materialized='incremental',
+    meta={'ages': true},
+    indexes=[{'columns': ['supplier_id', 'country', 'dimension'], 'unique': true}],
+    post_hook='analyze {{ this }}'
+) }}
+
 with pairs as (
-    select distinct
-        supplier_id,
-        country
-    from {{ ref('stg_mentions') }}
+    select * from {{ ref('int_pairs_to_score') }}
 ),
 
--- rounded as shown: the band and the trend must agree with the score that stands beside them
-scores as (
+observed as (
     select
-        score_day,
-        supplier_id,
-        country,
-        dimension,
-        round(score::numeric, 1) as score,
-        events,
-        null::text as top_dimension
-    from {{ ref('int_dimension_scores') }}
-    union all
+        pairs.pair_number,
+        'overall' as dimension
+    from pairs
+    where exists (
+        select from {{ ref('stg_mentions') }} as mentions
+        inner join {{ ref('stg_documents') }} as documents using (document_id)
+        where
+            mentions.supplier_id = pairs.supplier_id
+            and mentions.country = pairs.country
+            and mentions.mentioned_on <= {{ as_of_date() }}
+            and coalesce(documents.ended_on > {{ as_of_date() }}, true)
+    )
+),
+
+days as (
     select
-        score_day,
-        supplier_id,
-        country,
-        'overall' as dimension,
-        round(score::numeric, 1) as score,
-        events,
-        top_dimension
-    from {{ ref('int_overall_scores') }}
+        daily.*,
+        pairs.pair_number
+    from {{ ref('supplier_risk_daily') }} as daily
+    inner join pairs using (supplier_id, country)
+    where daily.day in ({{ as_of_date() }}, {{ as_of_date() }} - {{ var('trend_days') }})
 ),
 
 today as (
-    select * from scores
-    where score_day = {{ as_of_date() }}
+    select * from days
+    where day = {{ as_of_date() }}
 ),
 
 earlier as (
-    select * from scores
-    where score_day < {{ as_of_date() }}
+    select * from days
+    where day < {{ as_of_date() }}
 ),
 
 -- every observed pair has an overall row; without a risk event, one without a score
 rows_wanted as (
     select
-        supplier_id,
-        country,
+        pair_number,
         dimension
     from today
     union
     select
-        supplier_id,
-        country,
-        'overall' as dimension
-    from pairs
+        pair_number,
+        dimension
+    from observed
+),
+
+worst as (
+    select distinct on (pair_number)
+        pair_number,
+        'overall' as dimension,
+        dimension as top_dimension
+    from today
+    where dimension <> 'overall'
+    order by pair_number asc, score desc, dimension asc
 ),
 
 risk_documents as (
     select
-        findings.supplier_id,
-        findings.country,
+        findings.pair_number,
         scope.dimension,
         count(distinct findings.document_id) as documents,
-        string_agg(distinct findings.model, ', ' order by findings.model) as models
-    from {{ ref('int_current_findings') }} as findings
+        string_agg(distinct assessments.model, ', ' order by assessments.model) as models
+    from {{ ref('int_findings') }} as findings
+    inner join pairs using (pair_number)
+    inner join {{ ref('stg_assessments') }} as assessments using (assessment_id)
     cross join lateral unnest(array[findings.dimension, 'overall']) as scope (dimension)
-    where findings.is_risk
-    group by findings.supplier_id, findings.country, scope.dimension
+    where
+        findings.is_risk
+        and findings.known_from <= {{ as_of_date() }}
+        and findings.known_until > {{ as_of_date() }}
+    group by findings.pair_number, scope.dimension
 ),
 
 keywords as (
     select * from {{ ref('int_keywords') }}
-),
-
-bands as (
-    select
-        band,
-        lowest_score,
-        lead(lowest_score) over (order by lowest_score) as next_lowest_score
-    from {{ ref('risk_bands') }}
 ),
 
 suppliers as (
@@ -88,35 +99,33 @@ policy as (
 
 final as (
     select
-        rows_wanted.supplier_id,
-        coalesce(suppliers.supplier_name, rows_wanted.supplier_id) as supplier_name,
+        pairs.supplier_id,
+        coalesce(suppliers.supplier_name, pairs.supplier_id) as supplier_name,
         suppliers.supplier_category,
-        rows_wanted.country,
+        pairs.country,
         rows_wanted.dimension,
         today.score,
-        coalesce(bands.band, 'no signal') as band,
+        coalesce(today.band, 'no signal') as band,
         case
             when coalesce(today.events, 0) < {{ var('thin_events') }} then 'low' else 'normal'
         end as confidence,
         coalesce(today.events, 0) as events,
         coalesce(risk_documents.documents, 0) as documents,
         keywords.keywords,
-        today.top_dimension,
+        worst.top_dimension,
         coalesce(today.score, 0) - coalesce(earlier.score, 0) as trend,
         risk_documents.models,
         policy.policy_version,
         {{ as_of_date() }} as as_of_date
     from rows_wanted
+    inner join pairs using (pair_number)
     cross join policy
-    left join today using (supplier_id, country, dimension)
-    left join earlier using (supplier_id, country, dimension)
-    left join risk_documents using (supplier_id, country, dimension)
-    left join keywords using (supplier_id, country, dimension)
-    left join suppliers using (supplier_id)
-    left join bands
-        on
-            today.score >= bands.lowest_score
-            and (bands.next_lowest_score is null or today.score < bands.next_lowest_score)
+    left join today using (pair_number, dimension)
+    left join earlier using (pair_number, dimension)
+    left join risk_documents using (pair_number, dimension)
+    left join keywords using (pair_number, dimension)
+    left join worst using (pair_number, dimension)
+    left join suppliers on pairs.supplier_id = suppliers.supplier_id
 )
 
 select * from final

@@ -12,6 +12,11 @@ select
         (published_at at time zone 'utc')::date
         - (original_published_at at time zone 'utc')::date,
         0
-    ) as moved_days
+    ) as moved_days,
+    -- a copy and an outdated version stop to count on the day that this was noticed
+    case
+        when duplicate_of is not null or superseded_by is not null
+            then (coalesce(marked_at, received_at) at time zone 'utc')::date
+    end as ended_on,
+    marked_in
 from {{ source('ingest', 'documents') }}
-where duplicate_of is null and superseded_by is null

@@ -3,5 +3,7 @@ select
     document_id,
     supplier_id,
     country,
-    country_source
-from {{ source('risk', 'current_mentions') }}
+    country_source,
+    (created_at at time zone 'utc')::date as mentioned_on,
+    changed_in
+from {{ source('risk', 'mentions') }}

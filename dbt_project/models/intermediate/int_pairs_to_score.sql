@@ -1,0 +1,122 @@
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
+{% set read_from = refresh_value('read_from') or 0 %}
+
+with refresh as (
+    select * from {{ ref('int_refresh') }}
+),
+
+pairs as (
+    select * from {{ ref('stg_pairs') }}
+),
+
+mentions as (
+    select * from {{ ref('stg_mentions') }}
+),
+
+assessments as (
+    select * from {{ ref('stg_assessments') }}
+),
+
+changes as (
+    select
+        supplier_id,
+        country,
+        mentioned_on as changed_on
+    from mentions
+    where changed_in >= {{ read_from }}
+    union all
+    -- a first assessment counts from the day of its mention, a later one from its own
+    select
+        mentions.supplier_id,
+        mentions.country,
+        case
+            when exists (
+                select from {{ ref('stg_assessments') }} as earlier
+                where
+                    earlier.mention_id = assessments.mention_id
+                    and earlier.assessment_id < assessments.assessment_id
+            ) then assessments.assessed_on
+            else mentions.mentioned_on
+        end as changed_on
+    from assessments
+    inner join mentions using (mention_id)
+    where assessments.changed_in >= {{ read_from }}
+    union all
+    select
+        mentions.supplier_id,
+        mentions.country,
+        documents.ended_on as changed_on
+    from {{ ref('stg_documents') }} as documents
+    inner join mentions using (document_id)
+    where documents.marked_in >= {{ read_from }}
+    union all
+    select
+        mentions.supplier_id,
+        mentions.country,
+        retractions.made_on as changed_on
+    from {{ ref('stg_retractions') }} as retractions
+    inner join assessments using (assessment_id)
+    inner join mentions using (mention_id)
+    where retractions.changed_in >= {{ read_from }}
+    union all
+    select
+        mentions.supplier_id,
+        mentions.country,
+        least(generations.live_from_on, generations.live_until_on) as changed_on
+    from {{ ref('stg_generations') }} as generations
+    inner join assessments using (generation_id)
+    inner join mentions using (mention_id)
+    -- one that just opened has changed nothing before its first assessment
+    where
+        generations.changed_in >= {{ read_from }}
+        and (assessments.promoted_on is not null or generations.live_until_on is not null)
+    union all
+    -- what is said of a supplier stands on every row of it
+    select
+        pairs.supplier_id,
+        pairs.country,
+        refresh.history_from as changed_on
+    from {{ ref('stg_suppliers') }} as suppliers
+    inner join pairs using (supplier_id)
+    cross join refresh
+    where suppliers.changed_in >= {{ read_from }}
+    union all
+    -- briefs move no score
+    select
+        supplier_id,
+        country,
+        'infinity'::date as changed_on
+    from {{ ref('stg_briefs') }}
+    where changed_in >= {{ read_from }}
+),
+
+changed as (
+    select
+        supplier_id,
+        country,
+        min(changed_on) as changed_on
+    from changes
+    group by supplier_id, country
+),
+
+final as (
+    select
+        pairs.pair_number,
+        pairs.supplier_id,
+        pairs.country,
+        changed.changed_on is not null or refresh.is_full as findings_changed,
+        greatest(
+            case
+                when refresh.is_full then refresh.history_from
+                else least(changed.changed_on, refresh.days_from)
+            end,
+            refresh.history_from
+        ) as from_day
+    from pairs
+    cross join refresh
+    left join changed using (supplier_id, country)
+    where changed.changed_on is not null or refresh.is_new_day
+)
+
+select * from final

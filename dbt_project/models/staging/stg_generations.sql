@@ -1,0 +1,6 @@
+select
+    generation_id,
+    (live_from at time zone 'utc')::date as live_from_on,
+    (live_until at time zone 'utc')::date as live_until_on,
+    changed_in
+from {{ source('risk', 'generations') }}

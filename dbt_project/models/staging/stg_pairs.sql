@@ -1,0 +1,5 @@
+select
+    pair_number,
+    supplier_id,
+    country
+from {{ source('risk', 'pairs') }}

@@ -1,0 +1,262 @@
+"""A refresh redoes what changed, and gives the rows of a full build, whatever happened before."""
+
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from orchestration.resources.postgres import Connection
+from tests.transformation.building import (
+    build,
+    differences,
+    failures,
+    refresh,
+    rows,
+    snapshot,
+)
+from tests.transformation.world import Finding, Mention, World
+
+FIRST, SECOND, THIRD = "2026-03-29", "2026-03-30", "2026-03-31"
+
+
+def daily(connection: Connection, dimension: str = "overall") -> dict[str, float]:
+    return {
+        f"{day:%m-%d}": float(score)
+        for day, score in rows(
+            connection,
+            "select day, score from marts.supplier_risk_daily where supplier_id = 'acme'"
+            f" and dimension = '{dimension}' and day >= '2026-03-29' order by day",
+        )
+    }
+
+
+def causes(connection: Connection, supplier: str = "acme") -> dict[str, float]:
+    found = rows(
+        connection,
+        "select change, new_events, decay, rescoring, rollback from marts.risk_changes"
+        f" where supplier_id = '{supplier}' and dimension = 'overall'",
+    )
+    names = ("change", "new events", "decay", "rescoring", "rollback")
+    return {name: float(value) for name, value in zip(names, found[0], strict=True) if value}
+
+
+def assert_a_full_build_gives_the_same(connection: Connection, as_of: str) -> None:
+    refreshed = snapshot(connection)
+    assert refreshed["supplier_risk_daily"], "nothing was compared"
+    build(as_of, "--full-refresh")
+    assert differences(refreshed, snapshot(connection)) == {}
+
+
+def test_a_day_shows_what_was_known_on_it_and_a_late_answer_repairs_the_days_it_missed(
+    world: World, connection: Connection
+) -> None:
+    generation = world.generation("2026-01-01")
+    world.news(FIRST, generation, Finding(level=2))
+    build(SECOND)
+    before = daily(connection)
+    assert before == {"03-29": 21.0, "03-30": 20.5}
+    late = world.mention(FIRST, dated="2026-03-20")
+    world.news(THIRD, generation, Finding(level=5, event_type="flood"))
+    refresh(THIRD)
+    today = daily(connection)
+    assert (today["03-29"], today["03-30"]) == (21.0, 20.5), "what came later moved an earlier day"
+    assert today["03-31"] > 57
+    world.assess(late, generation, THIRD, Finding(level=4, event_type="quake"))
+    refresh(THIRD)
+    repaired = daily(connection)
+    assert repaired["03-29"] > 46 and repaired["03-31"] > today["03-31"]
+    assert_a_full_build_gives_the_same(connection, THIRD)
+
+
+def test_a_refresh_rewrites_only_the_pairs_and_days_that_something_touched(
+    world: World, connection: Connection
+) -> None:
+    generation = world.generation("2026-01-01")
+    world.news("2026-03-01", generation, supplier="acme")
+    world.news("2026-03-01", generation, supplier="beta")
+    build(THIRD)
+    written = "select supplier_id, day, xmin::text from marts.supplier_risk_daily order by 1, 2, 3"
+    before = set(rows(connection, written))
+    world.news(SECOND, generation, supplier="acme")
+    refresh(THIRD)
+    touched = {(row[0], f"{row[1]}") for row in set(rows(connection, written)) - before}
+    assert touched == {("acme", SECOND), ("acme", THIRD)}
+
+
+def test_a_rescored_finding_moves_the_score_by_rescoring_and_a_rollback_by_rollback(
+    world: World, connection: Connection
+) -> None:
+    old = world.generation("2026-01-01")
+    mention = world.news("2026-03-01", old, Finding(level=4), dated="2026-03-01")
+    build("2026-03-28")
+    assert set(causes(connection)) == {"change", "decay"}
+    new = world.generation("2026-03-29")
+    assessment = world.assess(mention, new, "2026-03-29", Finding(level=2))
+    refresh("2026-03-29")
+    rescored = snapshot(connection)
+    moved = causes(connection)
+    assert moved["rescoring"] < 0
+    assert moved["change"] == pytest.approx(moved["decay"] + moved["rescoring"])
+    retraction = world.retract("2026-03-29", [assessment])
+    refresh("2026-03-29")
+    assert set(causes(connection)) == {"change", "decay"}, "it was back before the evening"
+    assert_a_full_build_gives_the_same(connection, "2026-03-29")
+    world.undo(retraction, "2026-03-29")
+    refresh("2026-03-29")
+    assert differences(rescored, snapshot(connection)) == {}
+    world.retract("2026-04-07", [assessment])
+    refresh("2026-04-07")
+    moved = causes(connection)
+    assert moved["rollback"] > 0
+    assert moved["change"] == pytest.approx(moved["decay"] + moved["rollback"])
+    assert_a_full_build_gives_the_same(connection, "2026-04-07")
+
+
+def test_a_generation_counts_from_its_promotion_to_its_discard(
+    world: World, connection: Connection
+) -> None:
+    old = world.generation("2026-01-01")
+    mention = world.news("2026-03-01", old, Finding(level=2))
+    shadow = world.generation("2026-03-10", status="shadow")
+    world.assess(mention, shadow, "2026-03-10", Finding(level=5))
+    build("2026-03-20")
+    assert causes(connection).keys() == {"change", "decay"}
+    world.promote(shadow, "2026-03-25")
+    refresh("2026-03-25")
+    assert causes(connection)["rescoring"] > 0
+    world.discard(shadow, "2026-04-02")
+    refresh("2026-04-02")
+    assert causes(connection)["rollback"] < 0
+    assert_a_full_build_gives_the_same(connection, "2026-04-02")
+
+
+def test_a_corrected_document_and_a_renamed_supplier_reach_the_marts(
+    world: World, connection: Connection
+) -> None:
+    generation = world.generation("2026-01-01")
+    world.supplier("acme", category="metals", tier=1)
+    first = world.news("2026-03-01", generation, Finding(level=5))
+    build(SECOND)
+    corrected = world.news(THIRD, generation, Finding(level=0))
+    world.supersede(first, corrected, THIRD)
+    world.supplier("acme", category="pumps", tier=1)
+    refresh(THIRD)
+    assert causes(connection)["new events"] < -50
+    assert rows(
+        connection,
+        "select distinct supplier_category from marts.supplier_risk_daily"
+        " union select distinct supplier_category from marts.risk_changes",
+    ) == [("pumps",)]
+    assert_a_full_build_gives_the_same(connection, THIRD)
+
+
+def test_another_policy_builds_everything_anew_without_being_told(
+    world: World, connection: Connection
+) -> None:
+    world.news("2026-03-01", world.generation("2026-01-01"), Finding(level=4))
+    build(THIRD)
+    refresh(THIRD)
+    is_full = "select is_full from intermediate.int_refresh"
+    assert world.read(is_full) == [(False,)]
+    before = daily(connection)
+    refresh(THIRD, corroboration_factor="1.5", worst_share="0.5")
+    assert world.read(is_full) == [(True,)]
+    assert daily(connection) == before, "one dimension and one publisher: neither number matters"
+    refresh(SECOND)
+    assert world.read(is_full) == [(True,)], "an earlier day is no refresh of a later one"
+    world.change("drop table marts.risk_changes")
+    refresh(SECOND)
+    assert world.read(is_full) == [(True,)], "a table that is gone cannot be repaired"
+    world.change("update intermediate.last_refresh set read_to = read_to + 1e9")
+    refresh(SECOND)
+    assert world.read(is_full) == [(True,)], "transactions are counted anew in another cluster"
+
+
+def test_a_level_outside_the_scale_fails_a_test_and_the_marts_keep_their_last_good_state(
+    world: World, connection: Connection
+) -> None:
+    generation = world.generation("2026-01-01")
+    world.news("2026-03-01", generation)
+    build(THIRD)
+    good = snapshot(connection)
+    world.change("alter table risk.findings drop constraint findings_level_check")
+    world.news(THIRD, generation, Finding(level=6))
+    failed = failures("build", "--exclude-resource-type", "unit_test", as_of=THIRD)
+    assert any("accepted_values_stg_findings_level" in name for name in failed), failed
+    assert differences(good, snapshot(connection)) == {}
+    world.change("update risk.findings set level = 5 where level = 6")
+    refresh(THIRD)
+    assert_a_full_build_gives_the_same(connection, THIRD)
+
+
+def live_through(world: World, connection: Connection, seed: int, steps: int) -> str:
+    """A random past, refreshed after each of its steps; returns its last day."""
+    chance = random.Random(seed)  # noqa: S311
+    day = date(2026, 3, 1)
+    generations = [world.generation("2026-01-01")]
+    mentions: list[tuple[Mention, str]] = []
+    waiting: list[Mention] = []
+    assessments: list[int] = []
+    retractions: list[int] = []
+
+    def finding() -> Finding:
+        return Finding(
+            level=chance.choice([0, 1, 2, 3, 4, 5]),
+            dimension=chance.choice(["operational", "financial"]),
+            event_type=chance.choice(["fire", "strike"]),
+            status=chance.choice(["alleged", "confirmed", "resolved"]),
+            event_date=chance.choice([None, f"{day - timedelta(days=chance.randrange(40))}"]),
+            quote=chance.choice(["It burns.", "All burns."]),
+            verified=chance.random() < 0.9,
+        )
+
+    def assess(mention: Mention) -> None:
+        findings = [finding() for _ in range(chance.randrange(3))]
+        assessments.append(world.assess(mention, generations[-1], f"{day}", *findings))
+
+    for step in range(steps):
+        day += timedelta(days=chance.choice([0, 0, 1, 1, 3, 9]))
+        for _ in range(chance.randrange(1, 5)):
+            supplier, country = chance.choice(["acme", "beta"]), chance.choice(["DE", "MX"])
+            mention = world.mention(
+                f"{day}", supplier, country, chance.choice(["press", "cisa.gov/ics-advisories"])
+            )
+            mentions.append((mention, f"{day}"))
+            if chance.random() < 0.2:
+                waiting.append(mention)
+            else:
+                assess(mention)
+        for mention in [m for m in waiting if chance.random() < 0.4]:
+            waiting.remove(mention)
+            assess(mention)
+        if chance.random() < 0.3 and not waiting:
+            generations.append(world.generation(f"{day}"))
+            for mention, _ in chance.sample(mentions, len(mentions) // 2):
+                assess(mention)
+        if chance.random() < 0.3 and assessments:
+            chosen = chance.sample(assessments, max(1, len(assessments) // 3))
+            retractions.append(world.retract(f"{day}", chosen))
+        if chance.random() < 0.3 and retractions:
+            world.undo(retractions.pop(), f"{day}")
+        if chance.random() < 0.3 and len(mentions) > 2:
+            (old, _), (new, _) = chance.sample(mentions, 2)
+            world.supersede(old, new, f"{day}")
+        world.brief(f"{day}", generations[-1], "acme", "DE")
+        (build if step == 0 else refresh)(f"{day}")
+    return f"{day}"
+
+
+def test_a_random_past_refreshed_step_by_step_gives_what_a_full_build_gives(
+    world: World, connection: Connection
+) -> None:
+    last = live_through(world, connection, seed=7, steps=6)
+    assert_a_full_build_gives_the_same(connection, last)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_longer_random_past_gives_what_a_full_build_gives(
+    world: World, connection: Connection, seed: int
+) -> None:
+    last = live_through(world, connection, seed, steps=10)
+    assert_a_full_build_gives_the_same(connection, last)

@@ -1,8 +1,22 @@
 {# How a refresh redoes only what changed. int_refresh decides once for all models of a build. #}
 
-{# What the last complete build wrote down, or none. #}
-{% macro last_refresh() %}
+{# Whether a table that is only ever repaired is not there to be repaired. #}
+{% macro is_a_table_missing() %}
     {% if execute %}
+        {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
+            {% if not load_relation(api.Relation.create(
+                database=node.database, schema=node.schema, identifier=node.alias
+            )) %}
+                {{ return(true) }}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+    {{ return(false) }}
+{% endmacro %}
+
+{# What the last complete build wrote down; none if it is of no use. #}
+{% macro last_refresh() %}
+    {% if execute and not flags.FULL_REFRESH and not is_a_table_missing() %}
         {{ return(load_relation(this.incorporate(path={'identifier': 'last_refresh'}))) }}
     {% endif %}
 {% endmacro %}
@@ -19,20 +33,6 @@
         {% endfor %}
     {% endif %}
     {{ return(local_md5(parts | sort | join('|'))[:12]) }}
-{% endmacro %}
-
-{# Whether a table that is only ever repaired is not there to be repaired. #}
-{% macro is_a_table_missing() %}
-    {% if execute %}
-        {% for node in graph.nodes.values() if node.config.materialized == 'incremental' %}
-            {% if not load_relation(api.Relation.create(
-                database=node.database, schema=node.schema, identifier=node.alias
-            )) %}
-                {{ return(true) }}
-            {% endif %}
-        {% endfor %}
-    {% endif %}
-    {{ return(false) }}
 {% endmacro %}
 
 {# A value of int_refresh as a literal, so that the planner knows how little is asked for. #}

@@ -18,15 +18,10 @@ expected as (
         count(*) as findings
     from refresh
     cross join pairs
-    inner join {{ source('risk', 'current_mentions') }} as mentions using (supplier_id, country)
-    cross join lateral (
-        select current_assessments.assessment_id
-        from {{ source('risk', 'current_assessments') }} as current_assessments
-        where
-            current_assessments.mention_id = mentions.mention_id
-            and current_assessments.changed_in < refresh.read_to
-    ) as assessments
-    inner join {{ source('risk', 'findings') }} as findings using (assessment_id)
+    inner join {{ source('risk', 'current_mentions') }} using (supplier_id, country)
+    inner join {{ source('risk', 'current_assessments') }} as assessments using (mention_id)
+    inner join {{ source('risk', 'findings') }} using (assessment_id)
+    where assessments.changed_in < refresh.read_to
     group by pairs.supplier_id, pairs.country
 ),
 

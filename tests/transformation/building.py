@@ -1,4 +1,4 @@
-"""dbt as the tests run it: the project is parsed once for a test process, then built as the job does.
+"""dbt as the tests run it: the project is parsed once for a process, then built as the job does.
 
 Snapshots hold every row of every mart, so that two ways to the same marts can be compared.
 """
@@ -35,7 +35,7 @@ def _parsed() -> Manifest:
 
 def manifest() -> Manifest:
     """The project as dbt reads it, with the database of this test instead of the first one's."""
-    copy = _parsed().deepcopy()
+    copy: Manifest = _parsed().deepcopy()  # type: ignore[no-untyped-call]
     database = PostgresSettings.load().database
     for node in [*copy.nodes.values(), *copy.sources.values()]:
         if node.relation_name:
@@ -71,7 +71,7 @@ def refresh(as_of: str, **variables: Any) -> None:
 
 def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
     """What a query returns."""
-    return [tuple(row.values()) for row in connection.execute(query)]  # type: ignore[arg-type]
+    return [tuple(row.values()) for row in connection.execute(query)]
 
 
 def snapshot(connection: Connection) -> Snapshot:

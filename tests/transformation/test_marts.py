@@ -1,48 +1,20 @@
 """dbt on real PostgreSQL: from findings to marts that add up, and fail when rows are missing."""
 
-import atexit
-import shutil
-import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
 
 from orchestration.ingestion.message import Document
 from orchestration.resources.postgres import Connection, connect, one
 from orchestration.settings import PostgresSettings
-from orchestration.transformation.project import FOLDER
 from tests.conftest import Analyst
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_texts, run
+from tests.transformation.building import build, differences, failures, rows, snapshot
 
 AS_OF = "2026-03-31"
-
-
-# One folder for all builds of a test process, so that dbt parses the project once.
-_TARGET = tempfile.mkdtemp(prefix="supplier-risk-dbt-")
-atexit.register(shutil.rmtree, _TARGET, ignore_errors=True)
-
-
-def dbt(*arguments: str, as_of: str = AS_OF) -> list[str]:
-    """Run dbt as the job does; returns the names of what failed."""
-    options = ["--quiet", "--vars", f"{{as_of_date: '{as_of}'}}"]
-    folders = ["--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)]
-    done = dbtRunner().invoke(
-        [*arguments, *options, *folders, "--target-path", _TARGET, "--log-path", _TARGET]
-    )
-    assert done.exception is None, done.exception
-    results: Any = done.result
-    return [r.node.name for r in results if r.status in {"error", "fail", "runtime error"}]
-
-
-def build(as_of: str = AS_OF) -> None:
-    assert dbt("build", "--exclude-resource-type", "unit_test", as_of=as_of) == []
-
-
-def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    return [tuple(row.values()) for row in connection.execute(query)]
+TODAY = datetime.now(UTC).date().isoformat()
 
 
 def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Document:
@@ -50,8 +22,19 @@ def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Docume
     return Document(text=text, published_at=date, publisher=publisher, **fields)
 
 
+def move_to(database: PostgresSettings, day: str) -> None:
+    """As if everything had been found and assessed on that day."""
+    with connect_as(database, "migrator") as owner:
+        for statement in (
+            "update risk.mentions set created_at = %s",
+            "update risk.assessments set created_at = %s",
+            "update risk.generations set opened_at = %s, live_from = %s",
+        ):
+            owner.execute(statement, [day] * statement.count("%s"))
+
+
 @pytest.fixture
-def scored(connection: Connection, analyst: Analyst) -> Connection:
+def scored(connection: Connection, analyst: Analyst, database: PostgresSettings) -> Connection:
     land_documents(
         connection,
         [
@@ -65,13 +48,14 @@ def scored(connection: Connection, analyst: Analyst) -> Connection:
     )
     land_documents(connection, [news(RECALL, "2026-03-20", publisher="copy")], batch="b2")
     run(connection, analyst.settings)
+    move_to(database, AS_OF)
     return connection
 
 
 def test_findings_become_scores_events_evidence_and_a_reconciliation(
-    scored: Connection,
+    scored: Connection, database: PostgresSettings
 ) -> None:
-    build()
+    build(AS_OF)
     overall = rows(
         scored,
         "select supplier_id, country, score, band, confidence, events, documents, top_dimension,"
@@ -107,28 +91,16 @@ def test_findings_become_scores_events_evidence_and_a_reconciliation(
         " where dimension = 'overall' order by score desc",
     )
     assert countries[0] == ("DE", 95, 1, "beta")
-    with connect_as_bi(scored) as reader:
+    with connect_as(database, "bi_reader") as reader:
         assert reader.execute("select count(*) from marts.risk_events").fetchone() == (2,)
 
 
-def connect_as_bi(connection: Connection) -> Any:
-    from orchestration.settings import PostgresSettings as Settings
-
-    return connect_as(Settings.load(), "bi_reader")
-
-
 def test_equal_inputs_give_equal_rows_and_age_lowers_the_score(scored: Connection) -> None:
-    def snapshot() -> list[list[tuple[Any, ...]]]:
-        marts = ("supplier_risk_current", "country_risk_current", "risk_events", "risk_evidence")
-        return [
-            rows(scored, f"select * from marts.{mart} order by 1, 2, 3, 4, 5") for mart in marts
-        ]
-
-    build()
-    first = snapshot()
-    build()
-    assert snapshot() == first
-    build(as_of="2026-09-27")
+    build(AS_OF)
+    first = snapshot(scored)
+    build(AS_OF)
+    assert differences(first, snapshot(scored)) == {}
+    build("2026-09-27")
     later = one(
         scored,
         "select score from marts.supplier_risk_current"
@@ -150,7 +122,7 @@ def test_an_outdated_version_and_an_unverified_quote_leave_the_scores(
         owner.execute(
             "update risk.findings set quote_verified = false, quote_start = null, quote_end = null"
         )
-    build()
+    build(TODAY)
     assert rows(
         connection,
         "select supplier_id, country, score, band from marts.supplier_risk_current order by 1",
@@ -170,7 +142,8 @@ def test_dates_that_were_moved_move_the_event_dates_too(
     run(connection, analyst.settings)
     with connect_as(database, "migrator") as owner:
         owner.execute("update risk.findings set event_date = '2016-03-20'")
-    build()
+    move_to(database, AS_OF)
+    build(AS_OF)
     assert rows(connection, "select first_seen_on::text from marts.risk_events") == [
         ("2026-03-20",)
     ]
@@ -181,9 +154,8 @@ def test_a_date_in_the_future_counts_as_the_day_it_was_received(
 ) -> None:
     land_documents(connection, [news(BANKRUPTCY, "2199-01-01")])
     run(connection, analyst.settings)
-    today = datetime.now(UTC).date()
-    build(as_of=(today + timedelta(days=1)).isoformat())
-    assert rows(connection, "select first_seen_on from marts.risk_events") == [(today,)]
+    build((date.fromisoformat(TODAY) + timedelta(days=1)).isoformat())
+    assert rows(connection, "select first_seen_on::text from marts.risk_events") == [(TODAY,)]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +163,7 @@ def test_a_date_in_the_future_counts_as_the_day_it_was_received(
     [
         (
             "update risk.findings set dimension = 'astrology'",
-            "relationships_int_current_findings_dimension",
+            "int_findings",
         ),
         ("delete from risk.findings; delete from risk.assessments", "pipeline_reconciliation_gap"),
     ],
@@ -201,19 +173,30 @@ def test_rows_that_do_not_add_up_turn_the_build_red(
 ) -> None:
     with connect_as(database, "migrator") as owner:
         owner.execute(damage)
-    failed = dbt("build", "--exclude-resource-type", "unit_test")
+    failed = failures("build", "--exclude-resource-type", "unit_test", as_of=AS_OF)
     assert any(test in name for name in failed), failed
 
 
+def test_evidence_that_is_lost_is_noticed(connection: Connection, analyst: Analyst) -> None:
+    land_texts(connection, BANKRUPTCY, RECALL)
+    run(connection, analyst.settings)
+    build(TODAY)
+    check = ["test", "--select", "evidence_holds_every_current_finding"]
+    assert failures(*check, as_of=TODAY) == []
+    with connect_as(PostgresSettings.load(), "transformer") as owner:
+        owner.execute("delete from marts.risk_evidence where supplier_id = 'acme'")
+    assert failures(*check, as_of=TODAY) == ["evidence_holds_every_current_finding"]
+
+
 def test_an_empty_database_builds(database: PostgresSettings) -> None:
-    build()
+    build(AS_OF)
     with connect(database, "test") as connection:
         assert rows(connection, "select count(*) from marts.supplier_risk_current") == [(0,)]
 
 
 def test_the_dbt_unit_tests_hold(database: PostgresSettings) -> None:
-    build()
-    assert dbt("test", "--select", "test_type:unit") == []
+    build(AS_OF)
+    assert failures("test", "--select", "test_type:unit", as_of=AS_OF) == []
 
 
 def test_documents_of_the_same_day_and_kind_are_one_event_however_many(
@@ -221,12 +204,12 @@ def test_documents_of_the_same_day_and_kind_are_one_event_however_many(
 ) -> None:
     land_texts(connection, BANKRUPTCY)
     run(connection, analyst.settings)
-    build(as_of=datetime.now(UTC).date().isoformat())
+    build(TODAY)
     before = rows(connection, "select score from marts.supplier_risk_current")
     land_documents(
         connection,
         [Document(text=f"Beta AG files for bankruptcy, paper {n} says.") for n in range(10)],
     )
     run(connection, analyst.settings)
-    build(as_of=datetime.now(UTC).date().isoformat())
+    build(TODAY)
     assert rows(connection, "select score from marts.supplier_risk_current") == before

@@ -59,11 +59,11 @@ class World:
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
         """Of schemas that the pipeline may not see."""
-        return self._owner.execute(query).fetchall()  # type: ignore[arg-type]
+        return self._owner.execute(query).fetchall()
 
     def change(self, statement: str) -> None:
         """What no part of the pipeline would do."""
-        self._owner.execute(statement)  # type: ignore[arg-type]
+        self._owner.execute(statement)
 
     def _one(self, statement: Any, **values: Any) -> Any:
         row = self._owner.execute(statement, values).fetchone()

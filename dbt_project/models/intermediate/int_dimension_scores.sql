@@ -21,12 +21,21 @@ event_days as (
         events.pair_number,
         events.dimension,
         events.counts_from + passed.days as day,
-        events.credibility * events.severity
-        * {{ decay('(events.counts_from + passed.days - events.first_seen_on)', 'events.half_life_days') }}
-            as contribution
+        events.credibility * events.severity as impact,
+        events.half_life_days,
+        events.counts_from + passed.days - events.first_seen_on as age
     from events
     cross join lateral generate_series(0, events.counts_until - events.counts_from - 1)
         as passed (days)
+),
+
+contributions as (
+    select
+        pair_number,
+        dimension,
+        day,
+        impact * {{ decay('age', 'half_life_days') }} as contribution
+    from event_days
 ),
 
 ranked as (
@@ -35,7 +44,7 @@ ranked as (
         row_number() over (
             partition by pair_number, dimension, day order by contribution desc
         ) - 1 as place
-    from event_days
+    from contributions
 ),
 
 final as (

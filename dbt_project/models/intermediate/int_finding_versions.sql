@@ -47,7 +47,17 @@ final as (
     select
         versions.version_from,
         versions.version_until,
-        findings.*
+        versions.pair_number,
+        versions.dimension,
+        versions.event_type,
+        findings.finding_id,
+        findings.document_id,
+        findings.level,
+        findings.event_on,
+        findings.quote_begin,
+        findings.publisher,
+        findings.score,
+        findings.credibility
     from versions
     inner join findings using (pair_number, dimension, event_type)
     where

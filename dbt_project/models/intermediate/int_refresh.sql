@@ -10,24 +10,24 @@ today as (
     select
         {{ as_of_date() }} as as_of_date,
         {{ as_of_date() }} - {{ var('history_days') }} + 1 as history_from,
-        policy.policy_version,
-        '{{ code_version() }}'::text as code_version,
+        policy_version,
+        cast('{{ code_version() }}' as text) as code_version,
         pg_snapshot_xmin(pg_current_snapshot())::text::bigint as read_to
     from policy
 ),
 
 -- what an earlier build left is of no use to another policy or code, to an earlier day, or in
 -- another cluster, where transactions are counted anew
-last as (
-    {% if last and not flags.FULL_REFRESH and not is_a_table_missing() %}
+previous as (
+    {% if last %}
         select
-            last_refresh.as_of_date,
-            last_refresh.read_to
-        from {{ last }} as last_refresh
+            last_build.as_of_date,
+            last_build.read_to
+        from {{ last }} as last_build
         inner join today using (policy_version, code_version)
         where
-            last_refresh.as_of_date <= today.as_of_date
-            and last_refresh.read_to <= today.read_to
+            last_build.as_of_date <= today.as_of_date
+            and last_build.read_to <= today.read_to
     {% else %}
         select
             null::date as as_of_date,
@@ -39,12 +39,12 @@ last as (
 final as (
     select
         today.*,
-        coalesce(last.read_to, 0) as read_from,
-        coalesce(last.as_of_date + 1, today.history_from) as days_from,
-        last.as_of_date is null as is_full,
-        last.as_of_date is distinct from today.as_of_date as is_new_day
+        coalesce(previous.read_to, 0) as read_from,
+        coalesce(previous.as_of_date + 1, today.history_from) as days_from,
+        previous.as_of_date is null as is_full,
+        coalesce(previous.as_of_date < today.as_of_date, true) as is_new_day
     from today
-    left join last on true
+    left join previous on true
 )
 
 select * from final

@@ -40,8 +40,8 @@ contributions as (
         step,
         pair_number,
         dimension,
-        credibility * severity * {{ decay('(' ~ as_of_date() ~ ' - first_seen_on)', 'half_life_days') }}
-            as contribution
+        credibility * severity
+        * {{ decay('(' ~ as_of_date() ~ ' - first_seen_on)', 'half_life_days') }} as contribution
     from events
     where forgotten_on > {{ as_of_date() }}
 ),

@@ -4,4 +4,14 @@
 -- depends_on: {{ ref('risk_evidence') }}
 {{ config(materialized='table') }}
 
-select * from {{ ref('int_refresh') }}
+select
+    as_of_date,
+    history_from,
+    policy_version,
+    code_version,
+    read_to,
+    read_from,
+    days_from,
+    is_full,
+    is_new_day
+from {{ ref('int_refresh') }}

@@ -19,6 +19,7 @@
     {% if execute and not flags.FULL_REFRESH and not is_a_table_missing() %}
         {{ return(load_relation(this.incorporate(path={'identifier': 'last_refresh'}))) }}
     {% endif %}
+    {{ return(none) }}
 {% endmacro %}
 
 {# Changes with every model and with every macro of the policy. #}

@@ -13,23 +13,25 @@
     power(0.5::double precision, least({{ age_days }}::double precision / {{ half_life_days }}, 100))
 {%- endmacro %}
 
+{# A float without its last digits, which depend on the order in which it was summed up. #}
+{% macro certain(number) -%}
+    round(1e9 * ({{ number }})) / 1e9
+{%- endmacro %}
+
 {# Damped noisy-OR over contributions from 0 to 100, the largest first (`position` counts from 0).
    A contribution of 100 leaves next to nothing, not nothing, of which there is no logarithm. #}
 {% macro damped_noisy_or(contribution, position) -%}
-    100 * (1 - exp(sum(
-        ln(greatest(
-            1 - {{ contribution }} / 100 * power({{ var("damping") }}::double precision, least({{ position }}, 60)),
-            1e-12
-        ))
-        order by {{ position }}
-    )))
+    {%- set damped = contribution ~ " / 100 * power(" ~ var("damping") ~ "::double precision, least("
+        ~ position ~ ", 60))" -%}
+    {{ certain("100 * (1 - exp(sum(ln(greatest(1 - " ~ damped ~ ", 1e-12)))))") }}
 {%- endmacro %}
 
 {# The share of the worst, and of the weighted mean of all. #}
-{% macro worst_and_mean(score, weight, tie_break) -%}
-    {{ var("worst_share") }} * max({{ score }})
-    + (1 - {{ var("worst_share") }})
-    * sum({{ score }} * {{ weight }} order by {{ tie_break }}) / sum({{ weight }} order by {{ tie_break }})
+{% macro worst_and_mean(score, weight) -%}
+    {%- set mean = "sum(" ~ score ~ " * " ~ weight ~ ") / sum(" ~ weight ~ ")" -%}
+    {{ certain(
+        var("worst_share") ~ " * max(" ~ score ~ ") + (1 - " ~ var("worst_share") ~ ") * " ~ mean
+    ) }}
 {%- endmacro %}
 
 {# The band of a score. #}
@@ -98,8 +100,7 @@
                     else 1
                 end
             ) as credibility,
-            sum(credibility * score order by finding_id) / sum(credibility order by finding_id)
-                as severity,
+            {{ certain("sum(credibility * score) / sum(credibility)") }} as severity,
             -- gravest, best vouched and earliest first; ids follow the order of answers, not of news
             array_agg(
                 finding_id

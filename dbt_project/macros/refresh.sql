@@ -25,8 +25,8 @@
 {# Changes with every model and with every macro of the policy. #}
 {% macro code_version() %}
     {% set parts = [
-        decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b', 'c'), band_of('a'),
-        events_of('a', 'b')
+        decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b'), band_of('a'),
+        events_of('a', 'b'), event_id('a', 'b')
     ] %}
     {% if execute %}
         {% for node in graph.nodes.values() if node.resource_type in ['model', 'seed'] %}

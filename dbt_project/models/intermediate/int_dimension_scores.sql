@@ -52,8 +52,7 @@ final as (
         pair_number,
         dimension,
         day,
-        -- the last digits of a float are nobody's
-        round(1e6 * {{ damped_noisy_or('contribution', 'place') }}) / 1e6 as score,
+        {{ damped_noisy_or('contribution', 'place') }} as score,
         count(*) as events
     from ranked
     group by pair_number, dimension, day

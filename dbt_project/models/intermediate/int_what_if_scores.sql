@@ -70,7 +70,7 @@ overall as (
         scores.step,
         scores.pair_number,
         'overall' as dimension,
-        {{ worst_and_mean('scores.score', 'dimensions.weight', 'scores.dimension') }} as score
+        {{ worst_and_mean('scores.score', 'dimensions.weight') }} as score
     from scores
     inner join {{ ref('risk_dimensions') }} as dimensions using (dimension)
     group by scores.step, scores.pair_number

@@ -15,7 +15,7 @@ countries as (
     select
         country,
         dimension,
-        round(({{ worst_and_mean('score', '1', 'supplier_id') }})::numeric, 1) as score,
+        round(({{ worst_and_mean('score', '1') }})::numeric, 1) as score,
         count(*) as suppliers,
         sum(events)::bigint as events,
         max(score) as worst_score,

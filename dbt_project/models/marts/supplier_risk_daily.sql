@@ -14,7 +14,7 @@ overall as (
         scores.pair_number,
         'overall' as dimension,
         scores.day,
-        {{ worst_and_mean('scores.score', 'dimensions.weight', 'scores.dimension') }} as score,
+        {{ worst_and_mean('scores.score', 'dimensions.weight') }} as score,
         sum(scores.events)::bigint as events
     from scores
     inner join {{ ref('risk_dimensions') }} as dimensions using (dimension)

@@ -1,0 +1,7 @@
+select
+    retracted.brief_id,
+    (retractions.made_at at time zone 'utc')::date as made_on,
+    (retractions.undone_at at time zone 'utc')::date as undone_on
+from {{ source('risk', 'retracted') }} as retracted
+inner join {{ source('risk', 'retractions') }} as retractions using (retraction_id)
+where retracted.brief_id is not null

@@ -16,6 +16,9 @@ MARTS = {
     "country_risk_current",
     "risk_events",
     "risk_evidence",
+    "keyword_trends",
+    "llm_usage_daily",
+    "supplier_briefs",
     "pipeline_reconciliation",
     "dead_letters_current",
 }

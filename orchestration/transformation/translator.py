@@ -8,16 +8,25 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from orchestration.ingestion.assets import DOCUMENTS, SUPPLIERS
 from orchestration.ingestion.dead_letter_jobs import DEAD_LETTERS
-from orchestration.scoring.assets import FINDINGS, MENTIONS
+from orchestration.scoring.assets import BRIEFS, FINDINGS, MENTIONS
 
 _SOURCE_KEYS = {
+    "llm.attempts": FINDINGS,
+    "llm.requests": FINDINGS,
+    "llm.responses": FINDINGS,
     "ingest.documents": DOCUMENTS,
     "ingest.suppliers": SUPPLIERS,
     "risk.message_states": DOCUMENTS,
+    "risk.pairs": MENTIONS,
+    "risk.mentions": MENTIONS,
     "risk.current_mentions": MENTIONS,
     "risk.current_assessments": FINDINGS,
+    "risk.assessments": FINDINGS,
+    "risk.briefs": BRIEFS,
     "risk.findings": FINDINGS,
     "risk.generations": FINDINGS,
+    "risk.retracted": FINDINGS,
+    "risk.retractions": FINDINGS,
     "risk.dead_letters": DEAD_LETTERS,
 }
 

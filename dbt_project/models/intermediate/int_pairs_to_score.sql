@@ -84,11 +84,16 @@ changes as (
     union all
     -- briefs move no score
     select
-        supplier_id,
-        country,
+        briefs.supplier_id,
+        briefs.country,
         'infinity'::date as changed_on
-    from {{ ref('stg_briefs') }}
-    where changed_in >= {{ read_from }}
+    from {{ ref('stg_briefs') }} as briefs
+    left join {{ ref('stg_retractions') }} as retractions using (brief_id)
+    left join {{ ref('stg_generations') }} as generations using (generation_id)
+    where
+        briefs.changed_in >= {{ read_from }}
+        or retractions.changed_in >= {{ read_from }}
+        or generations.changed_in >= {{ read_from }}
 ),
 
 changed as (

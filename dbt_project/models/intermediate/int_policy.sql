@@ -7,6 +7,7 @@
     'risk_bands': 'band',
     'publisher_classes': 'publisher_class',
     'publishers': 'publisher',
+    'supplier_tiers': 'tier',
 } %}
 {% set variables = [
     'event_gap_days', 'event_span_days', 'corroboration_factor', 'damping', 'worst_share',

@@ -2,6 +2,8 @@
 -- depends_on: {{ ref('risk_changes') }}
 -- depends_on: {{ ref('risk_events') }}
 -- depends_on: {{ ref('risk_evidence') }}
+-- depends_on: {{ ref('supplier_briefs') }}
+-- depends_on: {{ ref('llm_usage_daily') }}
 {{ config(materialized='table') }}
 
 select

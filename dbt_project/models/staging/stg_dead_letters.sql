@@ -1,3 +1,16 @@
+with dead_letters as (
+    select
+        dead_letters.*,
+        -- a message is refused when it comes
+        case
+            when dead_letters.step = 'landing' then dead_letters.dead_since
+            else documents.received_at
+        end as received_at
+    from {{ source('risk', 'dead_letters') }} as dead_letters
+    left join {{ source('ingest', 'documents') }} as documents using (document_id)
+    where dead_letters.state = 'open'
+)
+
 select
     dead_letter_id,
     step,
@@ -8,7 +21,6 @@ select
     title,
     supplier_id,
     country,
-    coalesce(batch_id, '(no batch)') as batch_id,
+    {{ batch_name('batch_id', 'received_at') }} as batch_id,
     dead_since
-from {{ source('risk', 'dead_letters') }}
-where state = 'open'
+from dead_letters

@@ -1,6 +1,6 @@
 select
     message_id,
     subscription,
-    coalesce(batch_id, '(no batch)') as batch_id,
+    {{ batch_name('batch_id', 'received_at') }} as batch_id,
     state
 from {{ source('risk', 'message_states') }}

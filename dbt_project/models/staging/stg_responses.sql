@@ -1,0 +1,4 @@
+select
+    response_id,
+    attempt_id
+from {{ source('llm', 'responses') }}

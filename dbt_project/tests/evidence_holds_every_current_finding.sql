@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'risk_evidence'}}}) }}
+
 -- A join that loses findings (an unknown status, dimension or publisher class) must not stay green.
 with counted as (
     select

@@ -11,7 +11,7 @@ WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-slow soak lint bench bench-ingest bench-llm clean lock
+.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ up: $(STAMP) ## Start the local stack and return; the Dagster UI stays
 
 down: $(STAMP) ## Stop the local stack; its data stay
 	@$(RUN) local down
+
+dbt-docs: $(STAMP) ## Pages on every model and column, from the running stack; Ctrl-C stops them
+	@$(RUN) local dbt-docs
 
 test: $(DEV_STAMP) ## Fast unit tests and integration tests against the real parts
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow"

@@ -32,6 +32,7 @@ def build_definitions() -> dg.Definitions:
         schedules=[feed_job.feeds_schedule],
         sensors=[
             ingestion.supplier_news_sensor,
+            ingestion.supplier_master_sensor,
             dead_letters.dead_letter_sensor,
             transformation.marts_refresh_sensor,
         ],

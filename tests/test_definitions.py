@@ -51,7 +51,12 @@ def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert jobs == set(job_names.ALL)
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    assert set(sensors) == {"supplier_news_sensor", "dead_letter_sensor", "marts_refresh_sensor"}
+    assert set(sensors) == {
+        "supplier_news_sensor",
+        "supplier_master_sensor",
+        "dead_letter_sensor",
+        "marts_refresh_sensor",
+    }
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     (schedule,) = repository.schedule_defs

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'country_risk_current'}}}) }}
+
 -- 75.0 is critical, also where it was 74.96 before it was rounded.
 with shown as (
     select

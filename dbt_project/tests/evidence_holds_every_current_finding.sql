@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'risk_evidence'}}}) }}
+
 -- A join that loses findings must not stay green. Of the pairs that were built: what the pipeline
 -- itself calls current, as far as the build could see it.
 with refresh as (

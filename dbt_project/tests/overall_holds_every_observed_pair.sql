@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'supplier_risk_current'}}}) }}
+
 -- Every pair that a current document mentions is shown, with a score or as "no signal".
 with observed as (
     select distinct

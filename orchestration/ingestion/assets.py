@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.errors import BrokerError
 from orchestration.ingestion import budget, changed_pairs, circuit, work_items
+from orchestration.ingestion import suppliers as supplier_master
 from orchestration.ingestion.landing import land_from, landed_after
 from orchestration.job_names import SCORE_PENDING
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
@@ -43,7 +44,7 @@ suppliers = dg.AssetSpec(
     group_name="ingestion",
     kinds={"postgres"},
     description="ingest.suppliers: the supplier master, loaded from CSV with "
-    "`supplier-risk suppliers load`.",
+    "`supplier-risk suppliers load`. supplier_master_sensor reports when it changed.",
 )
 
 
@@ -88,6 +89,26 @@ def supplier_news_sensor(
         return dg.SensorResult(asset_events=events, cursor=str(last), skip_reason=reason)
     context.log.info("landed %s; requesting a run", _summary(landed) or "nothing")
     return dg.SensorResult(run_requests=[dg.RunRequest()], asset_events=events, cursor=str(last))
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reports a supplier master that was loaded anew, so that the marts are refreshed.",
+)
+def supplier_master_sensor(
+    context: dg.SensorEvaluationContext, postgres: Postgres
+) -> dg.SensorResult:
+    """Compare with the last tick; the first one only looks."""
+    with postgres.connect("supplier_master_sensor") as connection:
+        count, change = supplier_master.last_change(connection)
+    cursor = str(change)
+    if context.cursor in {None, cursor}:
+        return dg.SensorResult(cursor=cursor, skip_reason="the master is as it was")
+    event = dg.AssetMaterialization(SUPPLIERS, metadata={"suppliers": count})
+    return dg.SensorResult(
+        asset_events=[event], cursor=cursor, skip_reason=f"the master changed: {count} suppliers"
+    )
 
 
 def _summary(counts: Counter[str]) -> str:

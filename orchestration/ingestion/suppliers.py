@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,14 @@ def current_suppliers(connection: Connection) -> Sequence[Supplier]:
         " from ingest.suppliers where replaced_at is null order by supplier_id"
     )
     return [Supplier(**{**row, "aliases": tuple(row["aliases"])}) for row in rows]
+
+
+def last_change(connection: Connection) -> tuple[int, int]:
+    """How many suppliers the master has, and the number of the transaction that changed it last
+    (0 if none did)."""
+    row = one(
+        connection,
+        "select count(*) filter (where replaced_at is null) as suppliers,"
+        " coalesce(max(changed_in), 0) as changed_in from ingest.suppliers",
+    )
+    return row["suppliers"], row["changed_in"]

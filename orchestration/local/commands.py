@@ -102,6 +102,31 @@ def remove(
     out.print(control.remove(State(folder)), markup=False)
 
 
+@local.command("dbt-docs")
+def dbt_docs(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+) -> None:
+    """Pages on every model, column and test of the marts, until Ctrl-C; the stack must be up."""
+    from orchestration.local.dbt_pages import generate, open_server
+
+    state = State(state_folder())
+    running = state.read_stack()
+    if running is None or not running.is_alive:
+        raise UsageError(
+            "The stack does not run, and the pages tell of its database. "
+            "Start it with `make up` (supplier-risk local up), then do this again."
+        )
+    if not running.ready:
+        raise StackError(_starting(running))
+    with out.status("dbt reads the project and the database"):
+        folder = generate(state)
+    with open_server(folder, port) as server:
+        out.print(f"dbt docs: http://127.0.0.1:{server.server_port}/", markup=False)
+        out.print("Ctrl-C stops.", style="dim")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
 @local.command("llm")
 def local_llm(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8090,

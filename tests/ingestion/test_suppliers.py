@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from orchestration.errors import UsageError
+from orchestration.ingestion.assets import SUPPLIERS, supplier_master_sensor
 from orchestration.ingestion.supplier_csv import COLUMNS, read_csv
 from orchestration.ingestion.suppliers import Supplier, current_suppliers, load
+from orchestration.resources.dagster import Postgres
 from orchestration.resources.postgres import Connection, one
 from orchestration.settings import REPOSITORY
 
@@ -81,3 +84,23 @@ def test_loading_changes_only_what_changed_and_keeps_old_versions(connection: Co
         ("beta", 2, True),
     ]
     assert one(connection, "select count(*) as n from ingest.suppliers")["n"] == 4
+
+
+def test_a_master_that_was_loaded_anew_is_reported_once(connection: Connection) -> None:
+    def tick(cursor: str | None) -> dg.SensorResult:
+        context = dg.build_sensor_context(cursor=cursor)
+        result = supplier_master_sensor(context, postgres=Postgres())
+        assert isinstance(result, dg.SensorResult)
+        return result
+
+    load(connection, [ACME, BETA])
+    first = tick(None)
+    load(connection, [ACME, BETA])
+    unchanged = tick(first.cursor)
+    load(connection, [ACME])
+    changed = tick(unchanged.cursor)
+    again = tick(changed.cursor)
+    assert [len(each.asset_events) for each in (first, unchanged, changed, again)] == [0, 0, 1, 0]
+    (event,) = changed.asset_events
+    assert isinstance(event, dg.AssetMaterialization)
+    assert (event.asset_key, event.metadata["suppliers"].value) == (SUPPLIERS, 1)

@@ -12,7 +12,7 @@ from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_hinted, run
-from tests.transformation.test_marts import build, dbt, rows
+from tests.transformation.building import build, failures, rows
 
 TODAY = datetime.now(UTC).date()
 USAGE = "select * from marts.llm_usage_daily order by day, step, model, prompt_version"
@@ -24,7 +24,7 @@ def build_today(days: int = 0) -> None:
 
 def build_usage(*options: str, days: int = 0) -> None:
     as_of = (TODAY + timedelta(days=days)).isoformat()
-    assert dbt("run", "--select", "+llm_usage_daily", *options, as_of=as_of) == []
+    assert failures("run", "--select", "+llm_usage_daily", *options, as_of=as_of) == []
 
 
 def test_a_country_is_named_and_stands_beside_its_baseline(
@@ -134,6 +134,6 @@ def test_messages_without_a_batch_are_of_the_batch_of_their_day(
 ) -> None:
     good = message(Document(text="Rain.").to_json())
     land(connection, SUBSCRIPTION, [good, message(b"no document")], LIMIT)
-    assert dbt("run", "--select", f"+{mart}") == []
+    assert failures("run", "--select", f"+{mart}", as_of=TODAY.isoformat()) == []
     day = datetime.now(UTC).date()
     assert rows(connection, f"select batch_id from marts.{mart}") == [(f"(no batch) {day}",)]

@@ -1,6 +1,7 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
-{% set read_from = refresh_value('read_from') or 0 %}
+{# in a full build nothing needs to be found: all pairs are listed #}
+{% set read_from = refresh_value('case when is_full then 9223372036854775807 else read_from end') or 0 %}
 
 with refresh as (
     select * from {{ ref('int_refresh') }}

@@ -9,7 +9,7 @@ select
     briefs.finding_ids,
     briefs.created_at,
     (briefs.created_at at time zone 'utc')::date as created_on,
-    'risk_briefs' as step,
+    'risk_briefs'::text as step,
     generations.model,
     generations.prompt_versions ->> 'risk_briefs' as prompt_version,
     (generations.live_from at time zone 'utc')::date as live_from,

@@ -3,7 +3,7 @@ select
     name as supplier_name,
     category as supplier_category,
     tier as supplier_tier,
-    annual_spend_usd,
+    annual_spend_usd::numeric(20, 2) as annual_spend_usd,
     changed_in
 from {{ source('ingest', 'suppliers') }}
 where replaced_at is null

@@ -13,7 +13,8 @@ from orchestration.transformation.build_metadata import trace
 from tests.conftest import Analyst
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, run
-from tests.transformation.test_marts import news, rows
+from tests.transformation.building import rows
+from tests.transformation.test_marts import news
 
 FUTURE = "no_document_is_dated_after_it_came"
 LEVELS = "accepted_values_stg_findings_level__False__0__1__2__3__4__5"

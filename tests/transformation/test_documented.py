@@ -12,9 +12,10 @@ from orchestration.settings import PostgresSettings
 from orchestration.transformation.assets import dbt_models
 from orchestration.transformation.project import MANIFEST
 from tests.migrations.test_roles import connect_as
-from tests.transformation.test_marts import build, dbt, rows
+from tests.transformation.building import build, failures, rows
 
 Node = Mapping[str, Any]
+AS_OF = "2026-03-31"
 DASHBOARDS = {"overview", "supplier", "country", "evidence_and_audit", "llm_operations"}
 LAYERS = {"staging", "intermediate", "marts", "policy"}
 
@@ -46,7 +47,7 @@ def test_every_table_says_its_grain_and_stands_in_a_known_layer(
 def test_every_column_that_is_built_is_described_and_no_other(
     relations: dict[str, Node], connection: Connection
 ) -> None:
-    build()
+    build(AS_OF)
     built = columns_of(connection)
     trouble = [
         line
@@ -98,7 +99,7 @@ def differences(name: str, described: Mapping[str, Node], built: dict[str, str])
 def test_the_descriptions_of_marts_stand_in_the_database_also_of_views(
     relations: dict[str, Node], connection: Connection
 ) -> None:
-    build()
+    build(AS_OF)
     shown = dict(
         rows(
             connection,
@@ -135,7 +136,7 @@ def test_a_layer_is_configured_as_a_whole(
 def test_a_source_table_that_changed_fails_at_once(database: PostgresSettings) -> None:
     with connect_as(database, "migrator") as owner:
         owner.execute("alter table ingest.suppliers alter column tier type text")
-    failed = dbt("build", "--select", "stg_suppliers+", "--exclude-resource-type", "unit_test")
+    failed = failures("run", "--select", "stg_suppliers", as_of=AS_OF)
     assert failed == ["stg_suppliers"]
 
 

@@ -1,7 +1,8 @@
 {{ config(materialized='table', post_hook='analyze {{ this }}') }}
 
 {# in a full build nothing needs to be found: all pairs are listed #}
-{% set read_from = refresh_value('case when is_full then 9223372036854775807 else read_from end') or 0 %}
+{% set newest = 'case when is_full then 9223372036854775807 else read_from end' %}
+{% set read_from = refresh_value(newest) or 0 %}
 
 with refresh as (
     select * from {{ ref('int_refresh') }}

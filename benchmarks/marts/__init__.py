@@ -1,1 +1,1 @@
-"""The marts at size: a synthetic world of findings, and what dbt needs to build and refresh them."""
+"""The marts at size: a synthetic world of findings, and what builds and refreshes take."""

@@ -1,7 +1,7 @@
 """A synthetic world of findings, two years of them until a day, and a micro-batch of that day.
 
-Everything follows from a seed: the same seed, size and day give the same rows in every database. The
-SQL beside this file draws who is in the news when, then writes what the pipeline would have written.
+Everything follows from a seed: the same seed, size and day give the same rows in every database.
+The SQL beside this file draws who is in the news when, then writes what the pipeline would have.
 """
 
 from datetime import date
@@ -13,7 +13,7 @@ import psycopg
 _SQL = Path(__file__).parent / "sql"
 _WORLD = ("functions", "master", "drawing_of_world", "writing", "findings", "briefs", "history")
 _BATCH = ("functions", "drawing_of_batch", "writing", "findings", "briefs")
-_FEWEST = 1_000
+FEWEST = 1_000
 
 
 def fill(superuser: psycopg.Connection[Any], findings: int, as_of: date, seed: int = 7) -> None:
@@ -22,8 +22,8 @@ def fill(superuser: psycopg.Connection[Any], findings: int, as_of: date, seed: i
     There is a pair for each hundred findings. Triggers and foreign keys are off meanwhile, hence
     the superuser. Raises ValueError where so few findings make no world.
     """
-    if findings < _FEWEST:
-        raise ValueError(f"a world has {_FEWEST:,} findings or more, not {findings:,}")
+    if findings < FEWEST:
+        raise ValueError(f"a world has {FEWEST:,} findings or more, not {findings:,}")
     with superuser.transaction():
         superuser.execute("set local session_replication_role = replica")
         superuser.execute("set local work_mem = '256MB'; set local jit = off")
@@ -49,6 +49,6 @@ def _run(
     connection: psycopg.Connection[Any], name: str, findings: int, as_of: date, seed: int
 ) -> None:
     """One file. The client puts the values in, as several statements take none on the server."""
-    query = (_SQL / f"{name}.sql").read_text()
+    query = (_SQL / f"{name}.sql").read_bytes()
     values = {"findings": findings, "as_of": as_of, "seed": seed}
     psycopg.ClientCursor(connection).execute(query, values)

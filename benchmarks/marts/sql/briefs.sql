@@ -1,48 +1,50 @@
 -- A brief of each pair that was read about, of its ten gravest findings.
 create temporary table told as
-with cited as (
-    select
-        mentions.supplier_id,
-        mentions.country,
-        assessments.created_at,
-        findings.finding_id,
-        row_number() over (
-            partition by mentions.supplier_id, mentions.country
-            order by findings.level desc, findings.finding_id desc
-        ) as place
-    from risk.current_mentions as mentions
-    inner join risk.current_assessments as assessments using (mention_id)
-    inner join risk.findings using (assessment_id)
-    inner join risk.pairs using (supplier_id, country)
-    where
-        findings.quote_verified and findings.level > 0
-        and pairs.pair_number in (select named.pair_number from named)
+with read as (
+    select pair_number, max(read_at) + interval '3 minutes' as created_at
+    from answered
+    group by pair_number
 ),
 
-summed as (
+graded as (
     select
-        supplier_id,
-        country,
-        array_agg(finding_id order by place) filter (where place <= 10) as finding_ids,
-        max(created_at) + interval '3 minutes' as created_at
-    from cited
-    group by supplier_id, country
+        pairs.pair_number,
+        findings.finding_id,
+        row_number() over (
+            partition by pairs.pair_number order by findings.level desc, findings.finding_id desc
+        ) as place
+    from read
+    inner join risk.pairs using (pair_number)
+    inner join risk.current_mentions as mentions using (supplier_id, country)
+    inner join risk.current_assessments as assessments using (mention_id)
+    inner join risk.findings using (assessment_id)
+    where findings.quote_verified and findings.level > 0
+),
+
+cited as (
+    select pair_number, array_agg(finding_id order by place) as finding_ids
+    from graded
+    where place <= 10
+    group by pair_number
 )
 
 select
-    summed.*,
+    pairs.supplier_id,
+    pairs.country,
     pairs.pair_id,
-    generations.generation_id,
-    generations.model,
-    encode(sha256((summed.supplier_id || summed.country || summed.created_at)::bytea), 'hex')
-        as cache_key
-from summed
-inner join risk.pairs using (supplier_id, country)
+    cited.finding_ids,
+    read.created_at,
+    newest.generation_id,
+    newest.model,
+    encode(sha256((pairs.partition_key || read.created_at)::bytea), 'hex') as cache_key
+from cited
+inner join read using (pair_number)
+inner join risk.pairs using (pair_number)
 cross join (
     select generation_id, model from risk.generations
     order by generation_id desc
     limit 1
-) as generations;
+) as newest;
 
 insert into risk.work_items (
     subject_type, subject_id, step, generation_id, state, outcome, attempts,

@@ -7,7 +7,10 @@ select
         select max(generation_id) from risk.generations where kind = 'stream' and status = 'live'
     ) as generation_id,
     pg_temp.readings(%(findings)s) as mentions,
-    %(as_of)s::date::timestamp at time zone 'UTC' + interval '9 hours' as begin;
+    greatest(
+        %(as_of)s::date::timestamp at time zone 'UTC' + interval '9 hours',
+        (select max(received_at) from ingest.messages) + interval '10 minutes'
+    ) as begin;
 
 create temporary table named as
 with numbered as (

@@ -51,7 +51,8 @@ insert into risk.work_items (
     available_at, created_at, finished_at
 )
 select
-    'pair', pair_id, 'briefs', generation_id, 'done', 'written', 1, created_at, created_at, created_at
+    'pair', pair_id, 'briefs', generation_id, 'done', 'written', 1,
+    created_at, created_at, created_at
 from told
 order by pair_id
 on conflict (subject_type, subject_id, step, generation_id)
@@ -69,8 +70,8 @@ insert into llm.attempts (
     http_status, latency_ms, input_tokens, cached_tokens, output_tokens, cost_usd
 )
 select
-    told.cache_key, told.cache_key, items.item_id, 'run-briefs', told.created_at - interval '1 second',
-    told.created_at + interval '59 seconds', told.created_at, 'ok', 200, 800, 700, 0, 150, 0.0005
+    told.cache_key, told.cache_key, items.item_id, 'run-briefs',
+    told.created_at - interval '1 second', told.created_at + interval '59 seconds', told.created_at, 'ok', 200, 800, 700, 0, 150, 0.0005
 from told
 inner join risk.work_items as items
     on

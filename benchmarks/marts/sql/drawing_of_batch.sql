@@ -1,4 +1,4 @@
--- The news of one day after the others, about 250 pairs of all sizes whatever the size of the world.
+-- The news of the last day, about 250 pairs of all sizes whatever the size of the world.
 create temporary table totals as
 select
     (select max(sequence) from ingest.messages) as news_before,

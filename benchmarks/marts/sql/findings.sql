@@ -50,7 +50,10 @@ select
         when level_lot < 0.15 then 0 when level_lot < 0.4 then 1 when level_lot < 0.65 then 2
         when level_lot < 0.85 then 3 when level_lot < 0.96 then 4 else 5
     end,
-    case when status_lot < 0.6 then 'confirmed' when status_lot < 0.9 then 'alleged' else 'resolved' end,
+    case
+        when status_lot < 0.6 then 'confirmed' when status_lot < 0.9 then 'alleged'
+        else 'resolved'
+    end,
     case
         when level_lot < 0.15 then 'no_risk'
         else (

@@ -122,7 +122,8 @@ language sql immutable
 as $$
     select
         case
-            when pg_temp.chance(mention, 'how often in the news') < 0.12 then greatest(pairs / 100, 1)
+            when pg_temp.chance(mention, 'how often in the news') < 0.12
+                then greatest(pairs / 100, 1)
             when pg_temp.chance(mention, 'how often in the news') < 0.4 then pairs / 5
             else pairs
         end

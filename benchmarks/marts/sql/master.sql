@@ -24,7 +24,9 @@ select
             'packaging', 'textiles'
         ]
     )[1 + pg_temp.pick(number, 'category', 8)],
-    case when pg_temp.chance(number, 'tier known') < 0.9 then 1 + pg_temp.pick(number, 'tier', 3) end,
+    case
+        when pg_temp.chance(number, 'tier known') < 0.9 then 1 + pg_temp.pick(number, 'tier', 3)
+    end,
     case
         when pg_temp.chance(number, 'spend known') < 0.8
             then round(exp(8 + 9 * pg_temp.chance(number, 'spend'))::numeric, 2)

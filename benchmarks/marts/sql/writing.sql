@@ -20,7 +20,8 @@ select
         when pg_temp.chance(number, 'undated') < 0.02 then null
         else received_at - make_interval(
             days => case
-                when pg_temp.chance(number, 'late') < 0.02 then 20 + pg_temp.pick(number, 'days', 40)
+                when pg_temp.chance(number, 'late') < 0.02
+                    then 20 + pg_temp.pick(number, 'days', 40)
                 else 0
             end,
             secs => pg_temp.pick(number, 'seconds', 86400)
@@ -36,7 +37,8 @@ where kind <> 'rejected'
 order by number;
 
 insert into ingest.messages (
-    subscription, message_id, landed_as, document_id, data_sha256, batch_id, publish_time, received_at
+    subscription, message_id, landed_as, document_id, data_sha256, batch_id, publish_time,
+    received_at
 )
 select
     'projects/bench/subscriptions/bench',
@@ -90,7 +92,8 @@ where news.kind in ('mentioned', 'no_supplier', 'dead')
 order by news.number;
 
 insert into risk.mentions (
-    mention_id, document_id, supplier_id, country, found_by, country_source, matched_text, created_at
+    mention_id, document_id, supplier_id, country, found_by, country_source, matched_text,
+    created_at
 )
 select
     pg_temp.id('mention', named.mention),

@@ -6,6 +6,7 @@ from benchmarks.marts.building import Build
 from orchestration.settings import PostgresSettings
 
 _NODES = 10
+_WIDTH = 160
 
 
 def report(title: str, build: Build, database: PostgresSettings) -> str:
@@ -27,4 +28,4 @@ def _plan(database: PostgresSettings, query: str) -> list[str]:
         password=database.transformer_password.get_secret_value(),
     ) as connection:
         rows = connection.execute(f"explain (analyze, buffers) {query}".encode()).fetchall()
-    return [line for (line,) in rows]
+    return [line[:_WIDTH] for (line,) in rows]

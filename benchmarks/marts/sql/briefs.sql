@@ -71,7 +71,8 @@ insert into llm.attempts (
 )
 select
     told.cache_key, told.cache_key, items.item_id, 'run-briefs',
-    told.created_at - interval '1 second', told.created_at + interval '59 seconds', told.created_at, 'ok', 200, 800, 700, 0, 150, 0.0005
+    told.created_at - interval '1 second', told.created_at + interval '59 seconds',
+    told.created_at, 'ok', 200, 800, 700, 0, 150, 0.0005
 from told
 inner join risk.work_items as items
     on

@@ -13,8 +13,7 @@ def main() -> None:
     parser.add_argument("--findings", type=int, default=20_000)
     findings = parser.parse_args().findings
     with open_parts() as parts:
-        figures, text = measure(parts, findings)
-    print(text)
+        figures = measure(parts, findings, print)
     for figure in figures:
         sides = f"{median(figure.product):.1f} {figure.unit}; {median(figure.peer):.1f}"
         print(f"{figure.measure}: {sides}: {figure.peer_is}; ratio {figure.ratio:.2f}")

@@ -2,9 +2,11 @@
 tenth of that, and beside a full build; then the proof that all of them give the same.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.marts import generator
+from benchmarks.marts.building import Build
 from benchmarks.marts.proof import prove
 from benchmarks.marts.report import report
 from benchmarks.marts.world import NEW_FINDINGS, World, filled
@@ -18,33 +20,39 @@ _REPORT = Path(__file__).parent.parent / "results" / "marts.txt"
 
 def run(parts: Parts) -> list[Figure]:
     """Seconds of dbt beyond its start. Plans of the slowest models go to results/marts.txt."""
-    figures, text = measure(parts, _FINDINGS)
-    _REPORT.write_text(text)
-    return figures
+    with _REPORT.open("w") as file:
+        return measure(parts, _FINDINGS, file.write)
 
 
-def measure(parts: Parts, findings: int) -> tuple[list[Figure], str]:
-    """The figures and the report for so many findings and for a tenth of them."""
+def measure(parts: Parts, findings: int, tell: Callable[[str], object]) -> list[Figure]:
+    """For so many findings and for a tenth of them; what there is to tell comes as it is known.
+
+    Raises RuntimeError if the marts depend on how they were made.
+    """
     fewer = max(findings // 10, generator.FEWEST)
     with filled(parts, findings) as large, filled(parts, fewer) as small:
         built = [world.build_anew() for world in (large, small)]
-        text = report(f"Full build, {findings:,} findings", built[0], large.database)
+        tell(report(f"Full build, {findings:,} findings", built[0], large.database))
         refreshed, refreshed_small = in_turns(
-            _ROUNDS, lambda: _seconds(large), lambda: _seconds(small)
+            _ROUNDS, lambda: _refreshed(large), lambda: _refreshed(small)
         )
-        large.add_news()
-        text += report(f"Refresh, {findings:,} findings", large.refresh(), large.database)
+        tell(report(f"Refresh, {findings:,} findings", refreshed[-1], large.database))
         prove(large)
-    refresh = f"refresh after {NEW_FINDINGS:,} findings"
-    full, full_small = ([build.seconds] for build in built)
+    refresh = f"refresh after {NEW_FINDINGS:,} findings, {findings:,} before"
+    full = f"full build, {findings:,} findings"
     as_small = f"the same with {fewer:,}"
     return [
-        Figure(f"{refresh}, {findings:,} before", "s", refreshed, refreshed_small, as_small),
-        Figure(f"{refresh}, {findings:,} before", "s", refreshed, full, "a full build of the same"),
-        Figure(f"full build, {findings:,} findings", "s", full, full_small, as_small),
-    ], text
+        _figure(refresh, refreshed, refreshed_small, as_small),
+        _figure(refresh, refreshed, built[:1], "a full build of the same"),
+        _figure(full, built[:1], built[1:], as_small),
+    ]
 
 
-def _seconds(world: World) -> float:
+def _refreshed(world: World) -> Build:
     world.add_news()
-    return world.refresh().seconds
+    return world.refresh()
+
+
+def _figure(measure: str, product: Sequence[Build], peer: Sequence[Build], peer_is: str) -> Figure:
+    seconds = [[build.seconds for build in side] for side in (product, peer)]
+    return Figure(measure, "s", seconds[0], seconds[1], peer_is)

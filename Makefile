@@ -11,7 +11,7 @@ WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm clean lock
+.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ bench-ingest: $(DEV_STAMP) ## Measure landing from the emulator beside a bare pu
 
 bench-llm: $(DEV_STAMP) ## Measure the LLM engine beside a bare loop and other libraries, and at rate limits
 	$(BIN)/python -m benchmarks llm llm-peers rate-limits
+
+bench-dbt: $(DEV_STAMP) ## Measure full builds and refreshes of the marts on 1,000,000 findings; takes some 20 minutes
+	$(BIN)/python -m benchmarks marts
 
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock

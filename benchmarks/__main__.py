@@ -19,6 +19,7 @@ from rich.text import Text
 
 from benchmarks import code_location, engine, ingest, landing, matching, memory, pending
 from benchmarks.llm import peers, rate_limits, throughput
+from benchmarks.marts import refreshing
 from benchmarks.measuring import Figure
 from benchmarks.parts import Parts, open_parts
 
@@ -33,6 +34,7 @@ _BENCHMARKS: dict[str, Callable[[Parts], list[Figure]]] = {
     "matching": matching.run,
     "code-location": code_location.run,
     "memory": memory.run,
+    "marts": refreshing.run,
 }
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 

@@ -15,6 +15,7 @@ from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_hint
 from tests.transformation.building import build, failures, rows
 
 TODAY = datetime.now(UTC).date()
+NO_TESTS = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
 USAGE = "select * from marts.llm_usage_daily order by day, step, model, prompt_version"
 
 
@@ -24,7 +25,7 @@ def build_today(days: int = 0) -> None:
 
 def build_usage(*options: str, days: int = 0) -> None:
     as_of = (TODAY + timedelta(days=days)).isoformat()
-    assert failures("run", "--select", "+llm_usage_daily", *options, as_of=as_of) == []
+    assert failures("build", *NO_TESTS, "--select", "+llm_usage_daily", *options, as_of=as_of) == []
 
 
 def test_a_country_is_named_and_stands_beside_its_baseline(
@@ -134,6 +135,6 @@ def test_messages_without_a_batch_are_of_the_batch_of_their_day(
 ) -> None:
     good = message(Document(text="Rain.").to_json())
     land(connection, SUBSCRIPTION, [good, message(b"no document")], LIMIT)
-    assert failures("run", "--select", f"+{mart}", as_of=TODAY.isoformat()) == []
+    assert failures("build", *NO_TESTS, "--select", f"+{mart}", as_of=TODAY.isoformat()) == []
     day = datetime.now(UTC).date()
     assert rows(connection, f"select batch_id from marts.{mart}") == [(f"(no batch) {day}",)]

@@ -9,6 +9,7 @@ from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 
 from orchestration.job_names import REFRESH_MARTS
 from orchestration.scoring.assets import FINDINGS
+from orchestration.transformation.build_metadata import with_row_counts_and_lineage
 from orchestration.transformation.project import DBT, FOLDER, MANIFEST, TARGET
 from orchestration.transformation.translator import Translator
 
@@ -47,7 +48,8 @@ REFRESH_IS_DUE = (
 def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Build the selected models and seeds and run their tests, which are the asset checks."""
     command = ["build", "--exclude-resource-type", "unit_test"]
-    yield from dbt.cli(command, context=context, target_path=TARGET / "dagster").stream()
+    invocation = dbt.cli(command, context=context, target_path=TARGET / "dagster")
+    yield from with_row_counts_and_lineage(invocation)
 
 
 refresh_marts = dg.define_asset_job(

@@ -12,5 +12,5 @@ having count(*) > 1
 
 {% test adds_up(model) %}
 select * from {{ model }}
-where change <> new_events + decay + rescoring + rollback
+where change <> new_events + decay + rescoring + rollbacks
 {% endtest %}

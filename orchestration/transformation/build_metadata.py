@@ -91,7 +91,9 @@ def trace(sql: str, tables: Mapping[Place, list[str]]) -> dict[str, set[tuple[Pl
 def _leaves(node: Node, tables: Mapping[Place, list[str]]) -> Iterator[tuple[Place, str]]:
     for leaf in node.walk():
         table = leaf.expression
-        if isinstance(table, exp.Table) and (table.db, table.name) in tables:
+        if leaf.name == "*" or not isinstance(table, exp.Table):
+            continue
+        if (table.db, table.name) in tables:
             yield (table.db, table.name), exp.to_column(leaf.name).name
 
 

@@ -62,8 +62,7 @@ def test_a_refresh_tells_rows_columns_and_checks(
     assert {name for name, told in built.items() if "dagster/column_lineage" in told} == models
     score = built["supplier_risk_current"]["dagster/column_lineage"].deps_by_column["score"]
     assert [(dep.asset_key.to_user_string(), dep.column_name) for dep in score] == [
-        ("int_dimension_scores", "score"),
-        ("int_overall_scores", "score"),
+        ("supplier_risk_daily", "score"),
     ]
     quote = built["stg_findings"]["dagster/column_lineage"].deps_by_column["quote"]
     assert [(dep.asset_key.to_user_string(), dep.column_name) for dep in quote] == [

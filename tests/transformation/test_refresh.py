@@ -33,7 +33,7 @@ def daily(connection: Connection, dimension: str = "overall") -> dict[str, float
 def causes(connection: Connection, supplier: str = "acme") -> dict[str, float]:
     found = rows(
         connection,
-        "select change, new_events, decay, rescoring, rollback from marts.risk_changes"
+        "select change, new_events, decay, rescoring, rollbacks from marts.risk_changes"
         f" where supplier_id = '{supplier}' and dimension = 'overall'",
     )
     names = ("change", "new events", "decay", "rescoring", "rollback")

@@ -74,7 +74,7 @@ moved as (
         *,
         step_1 - step_0 as decay,
         step_2 - step_1 as rescoring,
-        step_3 - step_2 as rollback,
+        step_3 - step_2 as rollbacks,
         step_4 - step_3 as new_events
     from steps
     where earlier_score is not null or today_score is not null
@@ -95,12 +95,12 @@ final as (
         new_events,
         decay,
         rescoring,
-        rollback,
-        case greatest(abs(new_events), abs(decay), abs(rescoring), abs(rollback))
+        rollbacks,
+        case greatest(abs(new_events), abs(decay), abs(rescoring), abs(rollbacks))
             when 0 then 'none'
             when abs(new_events) then 'new events'
             when abs(rescoring) then 'rescoring'
-            when abs(rollback) then 'rollback'
+            when abs(rollbacks) then 'rollback'
             else 'decay'
         end as main_cause,
         {{ before }} as compared_with,

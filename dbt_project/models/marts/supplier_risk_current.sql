@@ -65,7 +65,7 @@ worst as (
         dimension as top_dimension
     from today
     where dimension <> 'overall'
-    order by pair_number asc, score desc, dimension asc
+    order by pair_number asc, score desc, top_dimension asc
 ),
 
 risk_documents as (

@@ -194,6 +194,22 @@ def test_an_empty_database_builds(database: PostgresSettings) -> None:
         assert rows(connection, "select count(*) from marts.supplier_risk_current") == [(0,)]
 
 
+def test_a_supplier_without_a_country_in_the_news_has_no_row_and_breaks_nothing(
+    scored: Connection, database: PostgresSettings
+) -> None:
+    with connect_as(database, "migrator") as owner:
+        owner.execute(
+            "insert into ingest.suppliers (supplier_id, version, name, aliases, home_country)"
+            " values ('quiet', 1, 'Quiet Ltd', '{}', 'FR')"
+        )
+        owner.execute("delete from ingest.suppliers where supplier_id = 'beta'")
+    build(AS_OF)
+    shown = rows(
+        scored, "select distinct supplier_id, supplier_name from marts.supplier_risk_current"
+    )
+    assert set(shown) == {("acme", "Acme Corp"), ("beta", "beta")}
+
+
 def test_the_dbt_unit_tests_hold(database: PostgresSettings) -> None:
     build(AS_OF)
     assert failures("test", "--select", "test_type:unit", as_of=AS_OF) == []

@@ -8,6 +8,15 @@
     date '{{ var("as_of_date") or run_started_at.strftime("%Y-%m-%d") }}'
 {%- endmacro %}
 
+{# The Monday on which the unfinished week of as_of_date began, and that of the first week shown. #}
+{% macro this_week() -%}
+    date_trunc('week', {{ as_of_date() }}::timestamp)::date
+{%- endmacro %}
+
+{% macro first_week() -%}
+    ({{ this_week() }} - 7 * ({{ var("trend_weeks") }} - 1))
+{%- endmacro %}
+
 {# What is left after so many days; half after a half-life. Bounded, as power() may underflow. #}
 {% macro decay(age_days, half_life_days) -%}
     power(0.5::double precision, least({{ age_days }}::double precision / {{ half_life_days }}, 100))

@@ -4,6 +4,7 @@
 -- depends_on: {{ ref('risk_evidence') }}
 -- depends_on: {{ ref('supplier_briefs') }}
 -- depends_on: {{ ref('llm_usage_daily') }}
+-- depends_on: {{ ref('int_keyword_weeks') }}
 {{ config(materialized='table') }}
 
 select

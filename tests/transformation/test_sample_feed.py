@@ -49,7 +49,7 @@ def take_back(connection: Connection, run_id: str) -> int:
     assert made is not None
     for column, table in (("assessment_id", "assessments"), ("brief_id", "briefs")):
         connection.execute(
-            f"insert into risk.retracted (retraction_id, {column})"  # type: ignore[arg-type]
+            f"insert into risk.retracted (retraction_id, {column})"
             f" select %s, {column} from risk.{table} where run_id = %s",
             [made["retraction_id"], run_id],
         )

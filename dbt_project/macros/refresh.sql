@@ -22,13 +22,32 @@
     {{ return(none) }}
 {% endmacro %}
 
-{# Changes with every model and with every macro of the policy. #}
+{# Whether this build makes everything that last_refresh vouches for. #}
+{% macro is_whole_build() %}
+    {% set missing = model.depends_on.nodes | reject('in', selected_resources) | list %}
+    {{ return('false' if execute and missing else 'true') }}
+{% endmacro %}
+
+{# From its first table on, a full build makes what an earlier one vouched for untrue. #}
+{% macro forget_last_refresh() %}
+    {% set last = load_relation(this.incorporate(path={'identifier': 'last_refresh'})) if execute %}
+    {% if last %}
+        delete from {{ last }} where (select is_full from {{ this }})
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}
+
+{# Changes with every model, with what is set for them, and with every macro of the policy. #}
 {% macro code_version() %}
     {% set parts = [
         decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b'), band_of('a'),
         events_of('a', 'b'), event_id('a', 'b')
     ] %}
     {% if execute %}
+        {% for name in ['history_days', 'trend_days', 'trend_weeks', 'usage_late_days'] %}
+            {% do parts.append(name ~ var(name)) %}
+        {% endfor %}
         {% for node in graph.nodes.values() if node.resource_type in ['model', 'seed'] %}
             {% do parts.append(node.name ~ node.checksum.checksum) %}
         {% endfor %}

@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'risk_evidence'}}}) }}
 
--- A join that loses findings must not stay green. Of the pairs that were built: what the pipeline
+-- A join that loses findings must not stay green. Of the pairs that were built, what the pipeline
 -- itself calls current, as far as the build could see it.
 with refresh as (
     select * from {{ ref('int_refresh') }}
@@ -10,7 +10,6 @@ with refresh as (
 
 pairs as (
     select * from {{ ref('int_pairs_to_score') }}
-    where findings_changed
 ),
 
 expected as (
@@ -23,7 +22,16 @@ expected as (
     inner join {{ source('risk', 'current_mentions') }} using (supplier_id, country)
     inner join {{ source('risk', 'current_assessments') }} as assessments using (mention_id)
     inner join {{ source('risk', 'findings') }} using (assessment_id)
-    where assessments.changed_in < refresh.read_to
+    -- what changed while the build went on is the next one's
+    where
+        assessments.changed_in < refresh.read_to
+        and not exists (
+            select from {{ ref('stg_retractions') }} as retractions
+            inner join {{ ref('stg_assessments') }} using (assessment_id)
+            where
+                stg_assessments.mention_id = current_mentions.mention_id
+                and retractions.changed_in >= refresh.read_to
+        )
     group by pairs.supplier_id, pairs.country
 ),
 

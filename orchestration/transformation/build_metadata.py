@@ -33,7 +33,7 @@ def with_row_counts_and_lineage(invocation: DbtCliInvocation) -> Iterator[Any]:
         try:
             metadata |= _row_count(invocation, node)
             metadata |= _column_lineage(invocation, node)
-        except (DbtDatabaseError, SqlglotError) as error:
+        except (DbtDatabaseError, SqlglotError, ValueError) as error:
             dg.get_dagster_logger().warning("%s has less metadata: %s", node["name"], error)
         yield event.with_metadata(metadata)
 

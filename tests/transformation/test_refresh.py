@@ -151,6 +151,71 @@ def test_a_corrected_document_and_a_renamed_supplier_reach_the_marts(
     assert_a_full_build_gives_the_same(connection, THIRD)
 
 
+def test_a_late_live_answer_repairs_its_days_though_a_shadow_answered_first(
+    world: World, connection: Connection
+) -> None:
+    live = world.generation("2026-01-01")
+    shadow = world.generation("2026-01-02", status="shadow")
+    mention = world.mention(FIRST)
+    world.assess(mention, shadow, FIRST, Finding(level=5))
+    build(SECOND)
+    assert daily(connection) == {}
+    world.assess(mention, live, THIRD, Finding(level=2))
+    refresh(THIRD)
+    assert set(daily(connection)) == {"03-29", "03-30", "03-31"}
+    world.promote(shadow, "2026-04-01")
+    refresh("2026-04-01")
+    assert_a_full_build_gives_the_same(connection, "2026-04-01")
+
+
+def test_a_correction_after_a_rescoring_is_news_and_no_rollback(
+    world: World, connection: Connection
+) -> None:
+    old, new = world.generation("2026-01-01"), world.generation("2026-01-02")
+    mention = world.news("2026-03-01", old)
+    world.assess(mention, new, FIRST, Finding(level=5))
+    corrected = world.news(SECOND, new, Finding(level=0))
+    world.supersede(mention, corrected, SECOND)
+    build(THIRD)
+    assert set(causes(connection)) == {"change", "decay", "new events"}
+
+
+def test_a_supplier_that_left_the_master_leaves_its_name_and_category(
+    world: World, connection: Connection
+) -> None:
+    world.supplier("acme", category="metals")
+    world.news("2026-03-01", world.generation("2026-01-01"))
+    build(THIRD)
+    world.remove_supplier("acme")
+    refresh(THIRD)
+    shown = "select distinct supplier_name, supplier_category from marts.supplier_risk_daily"
+    assert rows(connection, shown) == [("acme", None)]
+    assert_a_full_build_gives_the_same(connection, THIRD)
+
+
+def test_a_full_build_that_did_not_end_is_done_again(world: World, connection: Connection) -> None:
+    world.news("2026-03-01", world.generation("2026-01-01"))
+    build(THIRD)
+    good = snapshot(connection)
+    half = ["run", "--select", "intermediate", "--exclude", "last_refresh"]
+    assert failures(*half, as_of=THIRD, event_gap_days="1") == []
+    refresh(THIRD)
+    assert world.read("select is_full from intermediate.int_refresh") == [(True,)]
+    assert differences(good, snapshot(connection)) == {}
+
+
+def test_a_build_of_some_models_does_not_pass_for_a_whole_one(
+    world: World, connection: Connection
+) -> None:
+    generation = world.generation("2026-01-01")
+    world.news("2026-03-01", generation)
+    build(THIRD)
+    world.news(THIRD, generation, Finding(event_type="flood"))
+    assert failures("run", "--select", "intermediate", as_of=THIRD) == []
+    refresh(THIRD)
+    assert_a_full_build_gives_the_same(connection, THIRD)
+
+
 def test_another_policy_builds_everything_anew_without_being_told(
     world: World, connection: Connection
 ) -> None:
@@ -199,6 +264,7 @@ def live_through(world: World, connection: Connection, seed: int, steps: int) ->
     waiting: list[Mention] = []
     assessments: list[int] = []
     retractions: list[int] = []
+    shadows: list[int] = []
 
     def finding() -> Finding:
         return Finding(
@@ -237,6 +303,19 @@ def live_through(world: World, connection: Connection, seed: int, steps: int) ->
         if chance.random() < 0.3 and assessments:
             chosen = chance.sample(assessments, max(1, len(assessments) // 3))
             retractions.append(world.retract(f"{day}", chosen))
+        if chance.random() < 0.3:
+            world.supplier("acme", category=chance.choice(["metals", "pumps"]))
+        elif chance.random() < 0.3:
+            world.remove_supplier("acme")
+        if chance.random() < 0.2 and len(generations) > 1:
+            world.discard(generations.pop(0), f"{day}")
+        if chance.random() < 0.2 and not waiting:
+            shadow = world.generation(f"{day}", status="shadow")
+            for mention, _ in chance.sample(mentions, len(mentions) // 2):
+                world.assess(mention, shadow, f"{day}", finding())
+            shadows.append(shadow)
+        elif shadows:
+            world.promote(shadows.pop(), f"{day}")
         if chance.random() < 0.3 and retractions:
             world.undo(retractions.pop(), f"{day}")
         if chance.random() < 0.3 and len(mentions) > 2:

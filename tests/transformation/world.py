@@ -73,16 +73,20 @@ class World:
     def supplier(self, supplier_id: str, **columns: Any) -> None:
         """A new version of a supplier of the master."""
         values = {"category": None, "tier": None, "spend": None, **columns}
-        self._owner.execute(
-            "update ingest.suppliers set replaced_at = now()"
-            " where supplier_id = %s and replaced_at is null",
-            [supplier_id],
-        )
+        self.remove_supplier(supplier_id)
         self._owner.execute(
             "insert into ingest.suppliers (supplier_id, version, name, aliases, home_country,"
             " category, tier, annual_spend_usd) values (%(supplier_id)s, %(version)s,"
             " upper(%(supplier_id)s), '{}', 'DE', %(category)s, %(tier)s, %(spend)s)",
             {"supplier_id": supplier_id, "version": next(self._numbers), **values},
+        )
+
+    def remove_supplier(self, supplier_id: str) -> None:
+        """It is in the master no more."""
+        self._owner.execute(
+            "update ingest.suppliers set replaced_at = now()"
+            " where supplier_id = %s and replaced_at is null",
+            [supplier_id],
         )
 
     def generation(self, day: str, status: str = "live") -> int:

@@ -41,9 +41,11 @@ candidates as (
         coalesce(
             assessments.promoted_on,
             case
-                when lag(assessments.assessment_id) over (
-                    partition by mentions.mention_id order by assessments.assessment_id
-                ) is null then mentions.mentioned_on
+                when count(*) filter (where assessments.promoted_on is null) over (
+                    partition by mentions.mention_id
+                    order by assessments.assessment_id
+                    rows between unbounded preceding and 1 preceding
+                ) = 0 then mentions.mentioned_on
                 else assessments.assessed_on
             end
         ) as counts_from,
@@ -106,8 +108,7 @@ final as (
             when known_from = counts_from then 'rescoring'
             else 'rollback'
         end as began_by,
-        -- unless another assessment follows
-        case when known_until = ended_on then 'news' else 'rollback' end as ended_by
+        ended_on
     from periods
 )
 

@@ -38,6 +38,8 @@ changes as (
                 where
                     earlier.mention_id = assessments.mention_id
                     and earlier.assessment_id < assessments.assessment_id
+                    and earlier.was_ever_live
+                    and earlier.promoted_on is null
             ) then assessments.assessed_on
             else mentions.mentioned_on
         end as changed_on
@@ -48,7 +50,7 @@ changes as (
     select
         mentions.supplier_id,
         mentions.country,
-        documents.ended_on as changed_on
+        coalesce(documents.ended_on, mentions.mentioned_on) as changed_on
     from {{ ref('stg_documents') }} as documents
     inner join mentions using (document_id)
     where documents.marked_in >= {{ read_from }}
@@ -69,17 +71,17 @@ changes as (
     from {{ ref('stg_generations') }} as generations
     inner join assessments using (generation_id)
     inner join mentions using (mention_id)
-    -- one that just opened has changed nothing before its first assessment
+    -- a generation is older than what it says, unless it was promoted or discarded since
     where
         generations.changed_in >= {{ read_from }}
-        and (assessments.promoted_on is not null or generations.live_until_on is not null)
+        and generations.changed_in > assessments.changed_in
     union all
     -- what is said of a supplier stands on every row of it
     select
         pairs.supplier_id,
         pairs.country,
         refresh.history_from as changed_on
-    from {{ ref('stg_suppliers') }} as suppliers
+    from {{ ref('stg_supplier_versions') }} as suppliers
     inner join pairs using (supplier_id)
     cross join refresh
     where suppliers.changed_in >= {{ read_from }}

@@ -26,8 +26,9 @@ final as (
         earlier.assessment_id as earlier_assessment_id,
         today.assessment_id as today_assessment_id,
         case
-            when today.assessment_id is null then earlier.ended_by
-            else today.began_by
+            when today.assessment_id is not null then today.began_by
+            when earlier.ended_on <= {{ as_of_date() }} then 'news'
+            else 'rollback'
         end as cause
     from earlier
     full join today using (pair_number, mention_id)

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', post_hook='{{ forget_last_refresh() }}') }}
 
 {% set last = last_refresh() %}
 

@@ -18,3 +18,5 @@ select
     is_full,
     is_new_day
 from {{ ref('int_refresh') }}
+-- a build of some of the models leaves no word of it, so that the next one builds everything
+where {{ is_whole_build() }}

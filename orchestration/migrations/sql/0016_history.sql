@@ -41,7 +41,8 @@ $$;
 create trigger note_status before insert or update of status on risk.generations
 for each row execute function risk.note_status();
 
--- When a document stopped to count: a newer version came, or it proved to be a copy.
+-- When a document stopped to count: a newer version came, or it proved to be a copy. Null again when
+-- the text that it was a copy of is gone.
 alter table ingest.documents add column marked_at timestamptz;
 update ingest.documents set marked_at = received_at
 where superseded_by is not null or duplicate_of is not null;
@@ -59,12 +60,14 @@ alter table risk.assessments add column changed_in bigint not null default 0;
 alter table risk.briefs add column changed_in bigint not null default 0;
 alter table risk.generations add column changed_in bigint not null default 0;
 alter table risk.retractions add column changed_in bigint not null default 0;
+alter table risk.retracted add column changed_in bigint not null default 0;
 alter table ingest.suppliers alter column changed_in set default risk.this_transaction();
 alter table risk.mentions alter column changed_in set default risk.this_transaction();
 alter table risk.assessments alter column changed_in set default risk.this_transaction();
 alter table risk.briefs alter column changed_in set default risk.this_transaction();
 alter table risk.generations alter column changed_in set default risk.this_transaction();
 alter table risk.retractions alter column changed_in set default risk.this_transaction();
+alter table risk.retracted alter column changed_in set default risk.this_transaction();
 
 create function risk.note_change() returns trigger language plpgsql as $$
 begin
@@ -81,13 +84,19 @@ for each row execute function risk.note_change();
 
 create function ingest.note_mark() returns trigger language plpgsql as $$
 begin
-    new.marked_at = coalesce(new.marked_at, now());
+    new.marked_at = case
+        when new.superseded_by is not null or new.duplicate_of is not null
+            then coalesce(new.marked_at, now())
+    end;
     new.marked_in = risk.this_transaction();
     return new;
 end
 $$;
 create trigger note_mark before update of superseded_by, duplicate_of on ingest.documents
-for each row when (new.superseded_by is not null or new.duplicate_of is not null)
+for each row when (
+    old.superseded_by is distinct from new.superseded_by
+    or old.duplicate_of is distinct from new.duplicate_of
+)
 execute function ingest.note_mark();
 
 create index documents_marked on ingest.documents (marked_in) where marked_in is not null;

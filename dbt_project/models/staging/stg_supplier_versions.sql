@@ -1,0 +1,5 @@
+select
+    supplier_id,
+    version,
+    changed_in
+from {{ source('ingest', 'suppliers') }}

@@ -19,7 +19,8 @@ expected as (
         count(*) as findings
     from refresh
     cross join pairs
-    inner join {{ source('risk', 'current_mentions') }} using (supplier_id, country)
+    inner join {{ source('risk', 'current_mentions') }} as current_mentions
+        using (supplier_id, country)
     inner join {{ source('risk', 'current_assessments') }} as assessments using (mention_id)
     inner join {{ source('risk', 'findings') }} using (assessment_id)
     -- what changed while the build went on is the next one's

@@ -63,9 +63,13 @@ def _column_lineage(invocation: DbtCliInvocation, node: Mapping[str, Any]) -> di
     )
     translator: DagsterDbtTranslator = invocation.dagster_dbt_translator
     keys = {_place(parent): translator.get_asset_key(parent) for parent in parents}
-    deps = {
-        name: [dg.TableColumnDep(keys[place], column) for place, column in sorted(sources)]
+    # several tables may be one asset, such as those that the findings fill
+    origins = {
+        name: sorted({(keys[place], column) for place, column in sources})
         for name, sources in columns.items()
+    }
+    deps = {
+        name: [dg.TableColumnDep(*origin) for origin in found] for name, found in origins.items()
     }
     return {"dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps))}
 

@@ -52,7 +52,7 @@ class Translator(DagsterDbtTranslator):
         return _SOURCE_KEYS[source]
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The layer: policy (seeds), staging, intermediate or marts."""
+        """The layer: policy (seeds), staging, intermediate, marts or refresh."""
         if dbt_resource_props["resource_type"] == "seed":
             return "policy"
         return str(dbt_resource_props["fqn"][1])

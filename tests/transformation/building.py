@@ -66,7 +66,10 @@ def build(as_of: str, *options: str) -> None:
 
 def refresh(as_of: str, **variables: Any) -> None:
     """As the job does after a first build, without the tests and without what cannot change."""
-    assert failures("run", "--select", "intermediate", "marts", as_of=as_of, **variables) == []
+    assert (
+        failures("run", "--select", "intermediate", "marts", "refresh", as_of=as_of, **variables)
+        == []
+    )
 
 
 def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:

@@ -57,7 +57,7 @@
 
 {# A value of int_refresh as a literal, so that the planner knows how little is asked for. #}
 {% macro refresh_value(column) %}
-    {% if execute %}
+    {% if execute and load_relation(ref('int_refresh')) %}
         {% set found = run_query('select ' ~ column ~ ' as found from ' ~ ref('int_refresh')) %}
         {{ return(found.columns[0].values()[0] if found.rows | length else none) }}
     {% endif %}

@@ -6,9 +6,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration.definitions import defs
+from orchestration.job_names import REFRESH_MARTS
 from orchestration.resources.postgres import Connection
 from orchestration.settings import PostgresSettings
-from orchestration.transformation.assets import dbt_models, dbt_resource
+from orchestration.transformation.assets import dbt_models
 from orchestration.transformation.build_metadata import trace
 from tests.conftest import Analyst
 from tests.migrations.test_roles import connect_as
@@ -28,7 +30,9 @@ def scored(connection: Connection, analyst: Analyst) -> Connection:
 
 
 def refresh() -> dg.ExecuteInProcessResult:
-    return dg.materialize([dbt_models], resources={"dbt": dbt_resource()}, raise_on_error=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = defs.resolve_job_def(REFRESH_MARTS)
+        return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Mapping[str, Any]]:

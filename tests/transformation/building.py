@@ -7,6 +7,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -57,6 +58,11 @@ def failures(*arguments: str, as_of: str, **variables: Any) -> list[str]:
     assert done.exception is None, done.exception
     results: Any = done.result
     return [r.node.name for r in results if r.status in {"error", "fail", "runtime error"}]
+
+
+def today() -> date:
+    """The day on which the pipeline writes now; a constant would be wrong past midnight."""
+    return datetime.now(UTC).date()
 
 
 def build(as_of: str, *options: str) -> None:

@@ -1,6 +1,6 @@
 """dbt on real PostgreSQL: from findings to marts that add up, and fail when rows are missing."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +11,9 @@ from orchestration.settings import PostgresSettings
 from tests.conftest import Analyst
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_texts, run
-from tests.transformation.building import build, differences, failures, rows, snapshot
+from tests.transformation.building import build, differences, failures, rows, snapshot, today
 
 AS_OF = "2026-03-31"
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 def news(text: str, day: str, publisher: str = "press", **fields: Any) -> Document:
@@ -122,7 +121,7 @@ def test_an_outdated_version_and_an_unverified_quote_leave_the_scores(
         owner.execute(
             "update risk.findings set quote_verified = false, quote_start = null, quote_end = null"
         )
-    build(TODAY)
+    build(f"{today()}")
     assert rows(
         connection,
         "select supplier_id, country, score, band from marts.supplier_risk_current order by 1",
@@ -152,10 +151,11 @@ def test_dates_that_were_moved_move_the_event_dates_too(
 def test_a_date_in_the_future_counts_as_the_day_it_was_received(
     connection: Connection, analyst: Analyst
 ) -> None:
+    day = today()
     land_documents(connection, [news(BANKRUPTCY, "2199-01-01")])
     run(connection, analyst.settings)
-    build((date.fromisoformat(TODAY) + timedelta(days=1)).isoformat())
-    assert rows(connection, "select first_seen_on::text from marts.risk_events") == [(TODAY,)]
+    build(f"{day + timedelta(days=1)}")
+    assert rows(connection, "select first_seen_on::text from marts.risk_events") == [(f"{day}",)]
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_rows_that_do_not_add_up_turn_the_build_red(
 def test_evidence_that_is_lost_is_noticed(connection: Connection, analyst: Analyst) -> None:
     land_texts(connection, BANKRUPTCY, RECALL)
     run(connection, analyst.settings)
-    build(TODAY)
+    build(f"{today()}")
     check = ["test", "--select", "evidence_holds_every_current_finding"]
-    assert failures(*check, as_of=TODAY) == []
+    assert failures(*check, as_of=f"{today()}") == []
     with connect_as(PostgresSettings.load(), "transformer") as owner:
         owner.execute("delete from marts.risk_evidence where supplier_id = 'acme'")
-    assert failures(*check, as_of=TODAY) == ["evidence_holds_every_current_finding"]
+    assert failures(*check, as_of=f"{today()}") == ["evidence_holds_every_current_finding"]
 
 
 def test_an_empty_database_builds(database: PostgresSettings) -> None:
@@ -220,12 +220,12 @@ def test_documents_of_the_same_day_and_kind_are_one_event_however_many(
 ) -> None:
     land_texts(connection, BANKRUPTCY)
     run(connection, analyst.settings)
-    build(TODAY)
+    build(f"{today()}")
     before = rows(connection, "select score from marts.supplier_risk_current")
     land_documents(
         connection,
         [Document(text=f"Beta AG files for bankruptcy, paper {n} says.") for n in range(10)],
     )
     run(connection, analyst.settings)
-    build(TODAY)
+    build(f"{today()}")
     assert rows(connection, "select score from marts.supplier_risk_current") == before

@@ -1,6 +1,6 @@
 """The marts beside the scores: countries, usage, briefs, batches, on rows that a run has left."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -12,19 +12,18 @@ from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_documents, land_hinted, run
-from tests.transformation.building import build, failures, rows
+from tests.transformation.building import build, failures, rows, today
 
-TODAY = datetime.now(UTC).date()
 NO_TESTS = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
 USAGE = "select * from marts.llm_usage_daily order by day, step, model, prompt_version"
 
 
 def build_today(days: int = 0) -> None:
-    build(as_of=(TODAY + timedelta(days=days)).isoformat())
+    build(as_of=f"{today() + timedelta(days=days)}")
 
 
 def build_usage(*options: str, days: int = 0) -> None:
-    as_of = (TODAY + timedelta(days=days)).isoformat()
+    as_of = f"{today() + timedelta(days=days)}"
     assert failures("build", *NO_TESTS, "--select", "+llm_usage_daily", *options, as_of=as_of) == []
 
 
@@ -120,10 +119,10 @@ def test_a_brief_is_shown_with_what_it_cites_and_whether_that_still_counts(
     run(connection, analyst.settings)
     build_today()
     brief = ("acme", "Acme Corp", "metals", "MX")
-    assert rows(connection, query) == [(*brief, 1, 1, True, True, True, TODAY)]
+    assert rows(connection, query) == [(*brief, 1, 1, True, True, True, today())]
     land_documents(connection, [Document(text="Never mind.", external_id="a", version=2)])
     build_today()
-    assert rows(connection, query) == [(*brief, 1, 0, False, True, True, TODAY)]
+    assert rows(connection, query) == [(*brief, 1, 0, False, True, True, today())]
     run(connection, analyst.settings)
     build_today()
     assert rows(connection, query) == []
@@ -135,6 +134,5 @@ def test_messages_without_a_batch_are_of_the_batch_of_their_day(
 ) -> None:
     good = message(Document(text="Rain.").to_json())
     land(connection, SUBSCRIPTION, [good, message(b"no document")], LIMIT)
-    assert failures("build", *NO_TESTS, "--select", f"+{mart}", as_of=TODAY.isoformat()) == []
-    day = datetime.now(UTC).date()
-    assert rows(connection, f"select batch_id from marts.{mart}") == [(f"(no batch) {day}",)]
+    assert failures("build", *NO_TESTS, "--select", f"+{mart}", as_of=f"{today()}") == []
+    assert rows(connection, f"select batch_id from marts.{mart}") == [(f"(no batch) {today()}",)]

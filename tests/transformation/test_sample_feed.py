@@ -14,10 +14,9 @@ from orchestration.settings import REPOSITORY
 from tests.conftest import Analyst
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
 from tests.scoring.scenario import run
-from tests.transformation.building import build, differences, refresh, snapshot
+from tests.transformation.building import build, differences, refresh, snapshot, today
 
 NEWS = REPOSITORY / "data" / "sample" / "supplier_news_200.jsonl"
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 def recent_news() -> list[Document]:
@@ -60,25 +59,25 @@ def take_back(connection: Connection, run_id: str) -> int:
 def test_full_refreshed_and_rebuilt_after_a_rollback_are_the_same_row_for_row(
     connection: Connection, analyst: Analyst
 ) -> None:
-    documents = recent_news()
+    documents, day = recent_news(), f"{today()}"
     load(connection, read_csv(REPOSITORY / "data" / "suppliers.csv"))
     receive(connection, documents[:140], "monday")
     run(connection, analyst.settings, run_id="first")
-    build(TODAY)
+    build(day)
     receive(connection, documents[140:], "tuesday")
     run(connection, analyst.settings, run_id="second")
-    refresh(TODAY)
+    refresh(day)
     refreshed = snapshot(connection)
     for mart in ("supplier_risk_daily", "risk_changes", "supplier_briefs", "risk_evidence"):
         assert len(refreshed[mart]) > 20, mart
-    build(TODAY, "--full-refresh")
+    build(day, "--full-refresh")
     assert differences(refreshed, snapshot(connection)) == {}
 
     retraction = take_back(connection, "second")
-    refresh(TODAY)
+    refresh(day)
     rolled_back = snapshot(connection)
     assert len(rolled_back["risk_evidence"]) < len(refreshed["risk_evidence"])
-    build(TODAY, "--full-refresh")
+    build(day, "--full-refresh")
     assert differences(rolled_back, snapshot(connection)) == {}
 
     connection.execute(
@@ -86,5 +85,5 @@ def test_full_refreshed_and_rebuilt_after_a_rollback_are_the_same_row_for_row(
         " where retraction_id = %s",
         [retraction],
     )
-    refresh(TODAY)
+    refresh(day)
     assert differences(refreshed, snapshot(connection)) == {}

@@ -177,15 +177,58 @@ def test_rows_that_do_not_add_up_turn_the_build_red(
     assert any(test in name for name in failed), failed
 
 
-def test_evidence_that_is_lost_is_noticed(connection: Connection, analyst: Analyst) -> None:
+@pytest.mark.parametrize(
+    ("damage", "test"),
+    [
+        (
+            "delete from marts.risk_evidence where supplier_id = 'acme'",
+            "evidence_holds_every_current_finding",
+        ),
+        (
+            "insert into marts.risk_evidence"
+            " select (jsonb_populate_record(shown, '{\"finding_id\": 999}')).*"
+            " from marts.risk_evidence as shown where supplier_id = 'acme'",
+            "evidence_holds_every_current_finding",
+        ),
+        (
+            "delete from marts.supplier_risk_current where supplier_id = 'acme'",
+            "overall_holds_every_observed_pair",
+        ),
+        (
+            "insert into marts.supplier_risk_current"
+            ' select (jsonb_populate_record(shown, \'{"country": "FR"}\')).*'
+            " from marts.supplier_risk_current as shown where supplier_id = 'acme'",
+            "overall_holds_every_observed_pair",
+        ),
+        (
+            "insert into intermediate.int_assessment_periods"
+            " select (jsonb_populate_record(period, '{\"assessment_id\": 999}')).*"
+            " from intermediate.int_assessment_periods as period limit 1",
+            "one_assessment_counts_for_a_mention",
+        ),
+    ],
+)
+def test_rows_that_are_missing_and_rows_too_many_are_noticed(
+    connection: Connection, analyst: Analyst, database: PostgresSettings, damage: str, test: str
+) -> None:
+    connection.execute("insert into risk.pairs (supplier_id, country) values ('acme', 'FR')")
     land_texts(connection, BANKRUPTCY, RECALL)
     run(connection, analyst.settings)
     build(f"{today()}")
-    check = ["test", "--select", "evidence_holds_every_current_finding"]
-    assert failures(*check, as_of=f"{today()}") == []
-    with connect_as(PostgresSettings.load(), "transformer") as owner:
-        owner.execute("delete from marts.risk_evidence where supplier_id = 'acme'")
-    assert failures(*check, as_of=f"{today()}") == ["evidence_holds_every_current_finding"]
+    with connect_as(database, "transformer") as owner:
+        owner.execute(damage)
+    assert failures("test", "--select", "test_type:singular", as_of=f"{today()}") == [test]
+
+
+def test_what_changed_while_a_build_went_on_is_no_reason_for_alarm(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_texts(connection, BANKRUPTCY, RECALL)
+    run(connection, analyst.settings)
+    build(f"{today()}")
+    land_texts(connection, RECALL.replace("valves", "hoses"))
+    run(connection, analyst.settings, run_id="meanwhile")
+    assert failures("test", "--select", "test_type:singular", as_of=f"{today()}") == []
 
 
 def test_an_empty_database_builds(database: PostgresSettings) -> None:

@@ -8,12 +8,21 @@ with pairs as (
     where {{ as_of_date() }} = (now() at time zone 'utc')::date
 ),
 
+-- asked one by one, as the whole view is large and few pairs are asked for
+answers as (
+    select
+        (
+            select current_assessments.assessment_id
+            from {{ source('risk', 'current_assessments') }} as current_assessments
+            where current_assessments.mention_id = mentions.mention_id
+        ) as assessment_id
+    from pairs
+    inner join {{ source('risk', 'current_mentions') }} as mentions using (supplier_id, country)
+),
+
 expected as (
     select finding_id
-    from pairs
-    inner join {{ source('risk', 'current_mentions') }}
-        using (supplier_id, country)
-    inner join {{ source('risk', 'current_assessments') }} using (mention_id)
+    from answers
     inner join {{ source('risk', 'findings') }} using (assessment_id)
 ),
 

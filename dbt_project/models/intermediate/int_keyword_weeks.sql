@@ -37,7 +37,7 @@ final as (
         word.keyword,
         findings.dimension,
         findings.week,
-        count(*) as findings,
+        count(*)::integer as findings,
         max(findings.level) as highest_level
     from findings
     cross join lateral unnest(findings.keywords) with ordinality as word (keyword, place)

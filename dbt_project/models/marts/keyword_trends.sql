@@ -20,45 +20,45 @@ words as (
         keyword,
         dimension,
         week,
-        sum(findings) as findings,
+        sum(findings)::bigint as findings,
         count(*) as suppliers,
         max(highest_level) as highest_level
     from by_supplier
     group by keyword, dimension, week
 ),
 
--- the week after one with findings has a row as well: a keyword that falls silent falls to zero
-silences as (
-    select
-        words.keyword,
-        words.dimension,
-        words.week + 7 as week,
-        0 as findings,
-        0 as suppliers,
-        null::smallint as highest_level
-    from words
-    left join words as later
-        on
-            words.keyword = later.keyword
-            and words.dimension = later.dimension
-            and words.week + 7 = later.week
-    where later.keyword is null
-),
-
-weeks as (
-    select * from words
-    union all
-    select * from silences
-),
-
-compared as (
+neighbours as (
     select
         *,
-        findings - case
-            when lag(week) over series = week - 7 then lag(findings) over series else 0
-        end as change
-    from weeks
+        case when lag(week) over series = week - 7 then lag(findings) over series else 0 end
+            as findings_before,
+        coalesce(lead(week) over series = week + 7, false) as goes_on
+    from words
     window series as (partition by keyword, dimension order by week)
+),
+
+-- the week after one with findings has a row as well: a keyword that falls silent falls to zero
+compared as (
+    select
+        keyword,
+        dimension,
+        week,
+        findings,
+        suppliers,
+        highest_level,
+        findings - findings_before as change
+    from neighbours
+    union all
+    select
+        keyword,
+        dimension,
+        week + 7 as week,
+        0 as findings,
+        0 as suppliers,
+        null as highest_level,
+        -findings as change
+    from neighbours
+    where not goes_on
 ),
 
 final as (
@@ -66,10 +66,10 @@ final as (
         keyword,
         dimension,
         week,
-        findings::bigint as findings,
+        findings,
         suppliers,
         highest_level,
-        change::bigint as change,
+        change,
         week < {{ this_week() }} as is_complete,
         {{ as_of_date() }} as as_of_date
     from compared

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from benchmarks.parts import Parts
 from orchestration.resources.postgres import connect
 from orchestration.settings import PostgresSettings
 
-AS_OF = date.today()  # another day than today knows something else than what is current now
+# Today: the tests of the marts compare with what is current now only on that day.
+AS_OF = datetime.now(UTC).date()
 NEW_FINDINGS = 1_000
 
 

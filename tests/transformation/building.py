@@ -111,3 +111,11 @@ def differences(one: Snapshot, other: Snapshot) -> Mapping[str, Any]:
         for name in one
         if one[name] != other[name]
     }
+
+
+def assert_a_full_build_gives_the_same(connection: Connection, as_of: str) -> None:
+    """Builds everything anew, and compares what was there with what is there then."""
+    refreshed = snapshot(connection)
+    assert refreshed["supplier_risk_daily"], "nothing was compared"
+    build(as_of, "--full-refresh")
+    assert differences(refreshed, snapshot(connection)) == {}

@@ -1,4 +1,4 @@
-"""Whatever happened in whatever order: refreshed step by step, the marts are those of a full build."""
+"""Whatever happened, in whatever order: marts refreshed step by step are those of a full build."""
 
 import random
 from datetime import date, timedelta

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration import job_names
+from orchestration.history import jobs as history
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.ingestion import feed_job
@@ -27,6 +28,7 @@ def build_definitions() -> dg.Definitions:
             scoring.score_pending,
             transformation.refresh_marts,
             dead_letters.handle_dead_letters,
+            history.replay,
             feed_job.poll_feeds,
         ],
         schedules=[feed_job.feeds_schedule],
@@ -34,6 +36,8 @@ def build_definitions() -> dg.Definitions:
             ingestion.supplier_news_sensor,
             ingestion.supplier_master_sensor,
             dead_letters.dead_letter_sensor,
+            history.replay_sensor,
+            history.history_sensor,
             transformation.marts_refresh_sensor,
         ],
         resources={

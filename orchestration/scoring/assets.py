@@ -3,7 +3,7 @@
 A run without a partition takes whatever is pending; a run with partitions sees to those pairs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,7 @@ from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
 from orchestration.scoring import mention_tables, mentions, prompts
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.results import ScoringResult
+from orchestration.scoring.results import PairSummary, ScoringResult
 from orchestration.scoring.run import score
 from orchestration.scoring.steps import Run
 from orchestration.settings import IngestSettings, LlmSettings
@@ -45,7 +45,7 @@ def supplier_mentions(
         run = Run(connection, settings, context.run.run_id, generation_id, limits.max_item_attempts)
         resolution = mentions.resolve_pending(run)
         keys = mention_tables.observed_partition_keys(connection)
-    _add_partitions(context.instance, keys)
+    add_partitions(context.instance, keys)
     if resolution.stopped:
         context.log.warning(_STOPPED, resolution.stopped)
     return dg.MaterializeResult(
@@ -115,8 +115,8 @@ def risk_findings_and_briefs(
             connection, llm.settings(), IngestSettings.load(), context.run.run_id, targets
         )
         reach("after_done_before_event")
-        _add_partitions(context.instance, list(result.pairs))
-        _log_materializations(context, result, llm.settings())
+        add_partitions(context.instance, list(result.pairs))
+        log_materializations(context, result.pairs, llm.settings())
         changed_pairs.strike(connection, result.changes)
     yield from _check_results(result)
     if result.stopped:
@@ -145,7 +145,7 @@ def _targets(context: dg.AssetExecutionContext) -> Sequence[str] | None:
     return None
 
 
-def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+def add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
     """Every observed pair is a partition before any event speaks of it."""
     known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
     missing = [key for key in keys if key not in known]
@@ -153,20 +153,29 @@ def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
         instance.add_dynamic_partitions(PARTITIONS_NAME, missing)
 
 
-def _log_materializations(
-    context: dg.AssetExecutionContext, result: ScoringResult, settings: LlmSettings
+def log_materializations(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    pairs: Mapping[str, PairSummary],
+    settings: LlmSettings,
+    **more: Any,
 ) -> None:
     """One event for each asset and finished pair, after everything is committed."""
-    for key, summary in result.pairs.items():
-        shared: dict[str, Any] = {"model": settings.model, "llm_run": context.run.run_id}
+    for event in materializations(pairs, settings, llm_run=context.run.run_id, **more):
+        context.log_event(event)
+
+
+def materializations(
+    pairs: Mapping[str, PairSummary], settings: LlmSettings, **more: Any
+) -> Iterator[dg.AssetMaterialization]:
+    """How each pair stands now, as events of findings and briefs; `more` is metadata of all."""
+    for key, summary in pairs.items():
+        shared: dict[str, Any] = {"model": settings.model, **more}
         call = _link_to_call(summary.last_response_id, settings.call_url)
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}
         for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset, partition=key, metadata=metadata, tags=_made_of(asset, settings)
-                )
+            yield dg.AssetMaterialization(
+                asset, partition=key, metadata=metadata, tags=_made_of(asset, settings)
             )
 
 

@@ -155,8 +155,13 @@ def _cost(connection: Connection, generation_id: int) -> Decimal | None:
         connection,
         """
         select
-            case when coalesce(bool_and(cost_usd is not null or outcome <> 'ok'), true)
-                then coalesce(sum(cost_usd), 0) end as cost_usd
+            case
+                when
+                    coalesce(
+                        bool_and(attempts.cost_usd is not null or attempts.outcome <> 'ok'), true
+                    )
+                    then coalesce(sum(attempts.cost_usd), 0)
+            end as cost_usd
         from llm.attempts
         inner join risk.work_items as items using (item_id)
         where items.generation_id = %s

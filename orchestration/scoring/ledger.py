@@ -203,7 +203,7 @@ def _keep_responses(connection: Connection, attempts: Sequence[Attempt]) -> dict
         select * from unnest(
             %s::bigint[], %s::text[], %s::text[], %s::text[], %b::text[], %b::bytea[]
         )
-        on conflict (cache_key) where outcome = 'ok' do nothing
+        on conflict (cache_key) where outcome = 'ok' and purged_at is null do nothing
         returning attempt_id, response_id
         """,
         _columns(6, (_response_row(a, a.reply) for a in attempts if a.reply)),

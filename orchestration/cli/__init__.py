@@ -10,9 +10,12 @@ from orchestration.cli import documents
 from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
 from orchestration.cli.feeds import feeds
+from orchestration.cli.generations import generations
 from orchestration.cli.ingest import ingest
 from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
+from orchestration.cli.replay import replay
+from orchestration.cli.rollback import rollback
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
 
@@ -24,6 +27,9 @@ app = typer.Typer(
 )
 for command in (documents.publish, documents.status, documents.call, ingest, injection_report):
     app.command()(command)
+for history in (replay, rollback):
+    app.command()(history)
+app.add_typer(generations, name="generations")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(master, name="suppliers")
 app.add_typer(feeds, name="feeds")

@@ -80,13 +80,17 @@ def natural_base(connection: Connection, generation_id: int) -> int | None:
 def scores(
     connection: Connection, base_generation_id: int, generation_id: int, limit: int
 ) -> list[dict[str, Any]]:
-    """The largest differences of the overall and dimension scores, from the mart."""
+    """The largest differences of the overall and dimension scores, from the mart; none before it is
+    built."""
+    built = one(connection, "select to_regclass('marts.generation_comparison') is not null as yes")
+    if not built["yes"]:
+        return []
     return connection.execute(
         """
         select *
         from marts.generation_comparison
         where base_generation_id = %s and generation_id = %s
-        order by abs(difference) desc, supplier_id, country, dimension
+        order by abs(score_difference) desc, supplier_id, country, dimension
         limit %s
         """,
         [base_generation_id, generation_id, limit],

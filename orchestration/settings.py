@@ -199,6 +199,18 @@ class IngestSettings(Section):
     feeds_max_bytes: int = Field(5_000_000, ge=1_000, le=50_000_000)
 
 
+class HistorySettings(Section):
+    """What is kept of prompts and answers, and how far people must agree with a generation before
+    it counts."""
+
+    model_config = SettingsConfigDict(env_prefix="history_")
+
+    keep_prompts_days: int | None = None
+    keep_answers_days: int | None = None
+    min_agreement: float = Field(0.8, ge=0, le=1)
+    min_labels: int = Field(20, ge=1)
+
+
 class LocalSettings(Section):
     """What the user may bring to the local stack instead of its own parts.
 

@@ -15,6 +15,7 @@ from orchestration.cli.ingest import ingest
 from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
 from orchestration.cli.replay import replay
+from orchestration.cli.review import review
 from orchestration.cli.rollback import rollback
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
@@ -31,6 +32,7 @@ for history in (replay, rollback):
     app.command()(history)
 app.add_typer(generations, name="generations")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(review, name="review")
 app.add_typer(master, name="suppliers")
 app.add_typer(feeds, name="feeds")
 app.add_typer(pubsub, name="pubsub")

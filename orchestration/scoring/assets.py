@@ -14,12 +14,13 @@ from orchestration.ingestion.assets import DOCUMENTS
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
-from orchestration.scoring import mention_tables, mentions, prompts
+from orchestration.scoring import agreement, mention_tables, mentions, prompts
+from orchestration.scoring.agreement import Agreement
 from orchestration.scoring.generations import open_stream
 from orchestration.scoring.results import PairSummary, ScoringResult
 from orchestration.scoring.run import score
 from orchestration.scoring.steps import Run
-from orchestration.settings import IngestSettings, LlmSettings
+from orchestration.settings import HistorySettings, IngestSettings, LlmSettings
 
 MENTIONS = dg.AssetKey("supplier_mentions")
 FINDINGS = dg.AssetKey("risk_findings")
@@ -100,6 +101,11 @@ def supplier_mentions(
             asset=FINDINGS,
             description="Warns of findings whose quote does not stand in the document.",
         ),
+        dg.AssetCheckSpec(
+            "agreement_with_humans",
+            asset=FINDINGS,
+            description="Warns when people agree too little with this model and prompt.",
+        ),
     ],
     partitions_def=SUPPLIER_COUNTRY,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -110,6 +116,7 @@ def risk_findings_and_briefs(
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the LLM about each mention that waits, then write the briefs of the touched pairs."""
     targets = _targets(context)
+    history = HistorySettings.load()
     with postgres.connect(f"risk_findings {context.run.run_id}") as connection:
         result = score(
             connection, llm.settings(), IngestSettings.load(), context.run.run_id, targets
@@ -118,7 +125,10 @@ def risk_findings_and_briefs(
         add_partitions(context.instance, list(result.pairs))
         log_materializations(context, result.pairs, llm.settings())
         changed_pairs.strike(connection, result.changes)
+        opinions = agreement.agreement(connection)
+        current = agreement.of_live_stream(connection)
     yield from _check_results(result)
+    yield _agreement_result(current, opinions, history)
     if result.stopped:
         context.log.warning(_STOPPED, result.stopped)
     if result.outage:
@@ -244,4 +254,27 @@ def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:
         passed=result.unverified_quotes == 0,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"unverified": result.unverified_quotes, "findings": result.findings},
+    )
+
+
+def _agreement_result(
+    current: Agreement | None, opinions: Sequence[Agreement], settings: HistorySettings
+) -> dg.AssetCheckResult:
+    """Judged is what the stream asks now; the others stand beside it."""
+    shortfall = current.shortfall(settings) if current else None
+    shown: dict[str, Any] = {
+        "labels": current.labels if current else 0,
+        "agreed": current.agreed if current else 0,
+        **({"share": current.share} if current and current.share is not None else {}),
+    }
+    for one in opinions:
+        words = f"{one.agreed:,} of {one.labels:,} ({one.share or 0:.1%})"
+        shown[f"{one.model} / {one.prompt_version}"] = words
+    return dg.AssetCheckResult(
+        asset_key=FINDINGS,
+        check_name="agreement_with_humans",
+        passed=shortfall is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=shortfall,
+        metadata=shown,
     )

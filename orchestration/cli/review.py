@@ -144,7 +144,7 @@ def _sample(
     with connect(PostgresSettings.load(), _APPLICATION) as connection:
         samples = sample(connection, count, generation, reason, seed)
     if not samples:
-        out.print("Nothing is left to label: all that was asked for has a label, or nothing is.")
+        out.print("Nothing is left to label.")
     return samples
 
 

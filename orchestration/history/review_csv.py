@@ -159,7 +159,9 @@ def _verdict(word: str) -> Literal["agree", "disagree"]:
         return "agree"
     if word == "disagree":
         return "disagree"
-    raise UsageError(f"The verdict {word!r} is none: write agree or disagree, or leave all empty.")
+    raise UsageError(
+        f"The verdict {word[:20]!r} is none: write agree or disagree, or leave all empty."
+    )
 
 
 def _number(column: str, word: str) -> int | None:

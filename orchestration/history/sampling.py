@@ -12,7 +12,7 @@ from orchestration.errors import UsageError
 from orchestration.history import selection
 from orchestration.history.selection import LOW_RELEVANCE, Selection
 from orchestration.resources.postgres import Connection
-from orchestration.scoring.evidence import document_text
+from orchestration.scoring.evidence import document_text, find_quote
 
 REASONS = ("unverified", "low_confidence", "disagreement", "random", "no_risk")
 """Why something is shown, in the order in which they take turns; of a finding, the first that
@@ -169,12 +169,11 @@ def sample(
 
 def _sample(row: DictRow) -> Sample:
     text = document_text(row["title"], row.pop("body"))
-    start, end = row.pop("quote_start"), row.pop("quote_end")
+    place = (row.pop("quote_start"), row.pop("quote_end"))
     name = row.pop("matched_text")
-    if start is None:  # no quote that stands there: where the supplier is named, or the beginning
-        start = max(0, text.find(name))
-        end = start + len(name)
-    return Sample(passage=_passage(text, start, end), **row)
+    if place[0] is None:  # no quote that stands there: where the supplier is named, or the top
+        place = find_quote(name, text) or (0, 0)
+    return Sample(passage=_passage(text, *place), **row)
 
 
 def _passage(text: str, start: int, end: int) -> str:

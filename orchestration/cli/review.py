@@ -53,7 +53,9 @@ def show_next(
 
 @review.command("label")
 def add_label(
-    finding_id: Annotated[int | None, typer.Argument(metavar="FINDING_ID", help="As `review next` shows it.")] = None,
+    finding_id: Annotated[
+        int | None, typer.Argument(metavar="FINDING_ID", help="As `review next` shows it.")
+    ] = None,
     assessment: Annotated[
         int | None,
         typer.Option(metavar="ID", help="Instead of a finding: an answer that found nothing."),

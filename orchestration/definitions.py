@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration import job_names
+from orchestration.history import retention_job
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.ingestion import feed_job
@@ -28,8 +29,9 @@ def build_definitions() -> dg.Definitions:
             transformation.refresh_marts,
             dead_letters.handle_dead_letters,
             feed_job.poll_feeds,
+            retention_job.purge_bodies,
         ],
-        schedules=[feed_job.feeds_schedule],
+        schedules=[feed_job.feeds_schedule, retention_job.purge_schedule],
         sensors=[
             ingestion.supplier_news_sensor,
             ingestion.supplier_master_sensor,

@@ -195,6 +195,18 @@ class IngestSettings(Section):
     feeds_max_bytes: int = Field(5_000_000, ge=1_000, le=50_000_000)
 
 
+class HistorySettings(Section):
+    """How long bodies of prompts and answers are kept, for ever if unset; and how far people must
+    agree with a replay, on how many labels, before it may go live."""
+
+    model_config = SettingsConfigDict(env_prefix="history_")
+
+    keep_prompts_days: int | None = Field(None, ge=1, le=100_000)
+    keep_answers_days: int | None = Field(None, ge=1, le=100_000)
+    min_agreement: float = Field(0.8, ge=0, le=1)
+    min_labels: int = Field(20, ge=1)
+
+
 class LocalSettings(Section):
     """What the user may bring to the local stack instead of its own parts.
 

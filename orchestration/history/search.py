@@ -108,45 +108,46 @@ _RANKED: Mapping[str, LiteralString] = {
     """,
 }
 
-_HEADLINE = """
-    ts_headline(
-        'english', translate(left({}, %(characters)s), %(marks)s, ''), %(query)s::tsquery,
-        %(options)s
-    ) as excerpt
-"""
-_OPTIONS = f"StartSel={BEGIN}, StopSel={END}, MaxFragments=2, MaxWords=30, MinWords=10"
-_OPTIONS += ', FragmentDelimiter=" … "'
+_HEADLINE: LiteralString = """ts_headline(
+    'english', translate(left(shown, %(characters)s), %(marks)s, ''), %(query)s::tsquery,
+    %(options)s
+) as excerpt"""
+_OPTIONS = (
+    f"StartSel={BEGIN}, StopSel={END}, MaxFragments=2, MaxWords=30, MinWords=10, "
+    'FragmentDelimiter=" … "'
+)
 
 _DETAILS: Mapping[str, LiteralString] = {
     DOCUMENTS: f"""
         select
             documents.document_id::text as number, documents.title,
-            documents.received_at as written_at,
-            coalesce(
-                (
-                    select array_agg(supplier_id || '@' || country order by supplier_id, country)
-                    from risk.mentions
-                    where mentions.document_id = documents.document_id
-                ), '{{}}'
-            ) as subjects,
-            {_HEADLINE.format("documents.title || e'\\n' || documents.body")}
+            documents.received_at as written_at, {_HEADLINE},
+            array(
+                select supplier_id || '@' || country from risk.mentions
+                where mentions.document_id = documents.document_id
+                order by supplier_id, country
+            ) as subjects
         from ingest.documents
+        cross join lateral (select title || e'\\n' || body as shown) as texts
         where documents.document_id = any(%(numbers)s::uuid[])
     """,
     # what an answer is about is known from the work that asked for it
     ANSWERS: f"""
         select
-            responses.response_id::text as number, responses.created_at as written_at,
+            responses.response_id::text as number,
             requests.step || coalesce(': ' || documents.title, '') as title,
-            case
-                when coalesce(mentions.supplier_id, pairs.supplier_id) is null then '{{}}'
-                else array[
-                    coalesce(mentions.supplier_id, pairs.supplier_id)
-                    || '@' || coalesce(mentions.country, pairs.country)
-                ]
-            end as subjects,
-            {_HEADLINE.format("responses.answer")}
+            responses.created_at as written_at, {_HEADLINE},
+            case when pairs.pair_id is not null then array[pairs.partition_key] else array(
+                select supplier_id || '@' || country from risk.mentions as others
+                where
+                    others.document_id = documents.document_id
+                    and (items.subject_type = 'document' or others.mention_id = items.subject_id)
+                order by supplier_id, country
+            ) end as subjects
         from llm.responses
+        cross join lateral (
+            select regexp_replace(answer, '"[a-z_]+":|[][{{}}]', ' ', 'g') as shown
+        ) as texts
         inner join llm.requests using (cache_key)
         inner join llm.attempts using (attempt_id)
         inner join risk.work_items as items using (item_id)

@@ -1,5 +1,5 @@
-"""The ledger: each request, each attempt with its cost, each raw answer. Rows are only added; of old
-ones a purge takes the bodies away.
+"""The ledger: each request, each attempt with its cost, each raw answer. Rows are only added; a
+purge takes the bodies of old ones away.
 
 An attempt is committed before its call, so a crash leaves a visible attempt and no hidden charge.
 """

@@ -9,10 +9,14 @@ import typer
 from orchestration.cli import documents
 from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
+from orchestration.cli.explain import explain
+from orchestration.cli.export import export
 from orchestration.cli.feeds import feeds
 from orchestration.cli.ingest import ingest
 from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
+from orchestration.cli.retention import purge
+from orchestration.cli.search import search
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
 
@@ -22,7 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Supplier risk from the news.",
 )
-for command in (documents.publish, documents.status, documents.call, ingest, injection_report):
+for command in (
+    *(documents.publish, documents.status, documents.call, ingest, injection_report),
+    *(explain, search, export, purge),
+):
     app.command()(command)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(master, name="suppliers")

@@ -33,6 +33,8 @@ def explain(
     from orchestration.history.explain_page import page
     from orchestration.resources.postgres import connect
 
+    if html and not html.parent.is_dir():
+        raise UsageError(f"There is no folder {html.parent}: make it first.")
     limits = Limits(events=limit * (_ON_A_PAGE if html else 1))
     with connect(PostgresSettings.load(), "supplier-risk explain") as connection:
         found = find(connection, supplier, country, limits)
@@ -40,8 +42,6 @@ def explain(
     if html is None or written is None:
         _show(found)
         return
-    if not html.parent.is_dir():
-        raise UsageError(f"There is no folder {html.parent}: make it first.")
     html.write_text(written, encoding="utf-8")
     out.print(f"written to {html}", markup=False)
 

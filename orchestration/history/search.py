@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 from orchestration.errors import UsageError
 from orchestration.resources.postgres import Connection, one
+from orchestration.scoring.visible import visible
 
 DOCUMENTS, ANSWERS = "documents", "answers"
 BEGIN, END = "\ue000", "\ue001"
@@ -64,9 +65,8 @@ def search(
 
 def _read(connection: Connection, words: str) -> str:
     """The query as PostgreSQL reads it. Raises UsageError where no word is left of it."""
-    if "\x00" in words:
-        raise UsageError("A search holds no NUL character.")
-    row = one(connection, "select websearch_to_tsquery('english', %s)::text as query", [words])
+    sent = visible(words.encode(errors="replace").decode())
+    row = one(connection, "select websearch_to_tsquery('english', %s)::text as query", [sent])
     if not row["query"]:
         raise UsageError(
             "There is nothing to search for: give at least one word that is more than a filler "

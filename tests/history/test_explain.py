@@ -1,4 +1,4 @@
-"""`supplier-risk explain`: from the score to the quote, the call and its cost; hostile texts too."""
+"""`supplier-risk explain`: from the score to the quote, the call and its cost."""
 
 from pathlib import Path
 

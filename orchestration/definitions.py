@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration import job_names
 from orchestration.history import jobs as history
+from orchestration.history import retention_job
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.ingestion import feed_job
@@ -30,8 +31,9 @@ def build_definitions() -> dg.Definitions:
             dead_letters.handle_dead_letters,
             history.replay,
             feed_job.poll_feeds,
+            retention_job.purge_bodies,
         ],
-        schedules=[feed_job.feeds_schedule],
+        schedules=[feed_job.feeds_schedule, retention_job.purge_schedule],
         sensors=[
             ingestion.supplier_news_sensor,
             ingestion.supplier_master_sensor,

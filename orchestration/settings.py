@@ -200,13 +200,13 @@ class IngestSettings(Section):
 
 
 class HistorySettings(Section):
-    """What is kept of prompts and answers, and how far people must agree with a generation before
-    it counts."""
+    """How long bodies of prompts and answers are kept, for ever if unset; and how far people must
+    agree with a generation, on how many labels, before it may go live."""
 
     model_config = SettingsConfigDict(env_prefix="history_")
 
-    keep_prompts_days: int | None = None
-    keep_answers_days: int | None = None
+    keep_prompts_days: int | None = Field(None, ge=1, le=100_000)
+    keep_answers_days: int | None = Field(None, ge=1, le=100_000)
     min_agreement: float = Field(0.8, ge=0, le=1)
     min_labels: int = Field(20, ge=1)
 

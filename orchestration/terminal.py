@@ -182,10 +182,13 @@ def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"parameters {call['parameters']}\ncache key {call['cache_key']}"
     )
     yield Panel(Text(head), title="call", title_align="left")
-    for message in call["messages"]:
+    if call["messages"] is None:
+        yield Panel("(purged; its hash is the cache key)", title="prompt", title_align="left")
+    for message in call["messages"] or ():
         text = Text(plain(message["content"]))
         yield Panel(text, title=message["role"], title_align="left")
-    yield Panel(_json(call["answer"] or "(no text)"), title="answer", title_align="left")
+    empty = f"(purged at {call['purged_at']:%Y-%m-%d %H:%M})" if call["purged_at"] else "(no text)"
+    yield Panel(_json(call["answer"] or empty), title="answer", title_align="left")
     attempts = Table(title="attempts", title_justify="left")
     columns = (
         "attempt_id",

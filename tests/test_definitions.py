@@ -59,9 +59,12 @@ def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None
     }
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    (schedule,) = repository.schedule_defs
-    assert (schedule.name, schedule.job_name) == ("feeds_schedule", job_names.POLL_FEEDS)
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
+        "feeds_schedule": job_names.POLL_FEEDS,
+        "purge_schedule": job_names.PURGE_BODIES,
+    }
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def test_findings_and_briefs_are_partitioned_by_observed_pairs_and_mentions_are_not() -> None:

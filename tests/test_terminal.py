@@ -54,6 +54,7 @@ def test_hostile_evidence_and_answers_do_not_reach_the_terminal_as_commands() ->
         "cache_key": "k",
         "messages": [{"role": "user", "content": ESCAPE}],
         "answer": ESCAPE,
+        "purged_at": None,
         "attempts": [],
     }
     output = shown(risk_table([row]), *call_parts(call))

@@ -9,14 +9,18 @@ import typer
 from orchestration.cli import documents
 from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
+from orchestration.cli.explain import explain
+from orchestration.cli.export import export
 from orchestration.cli.feeds import feeds
 from orchestration.cli.generations import generations
 from orchestration.cli.ingest import ingest
 from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
 from orchestration.cli.replay import replay
+from orchestration.cli.retention import purge
 from orchestration.cli.review import review
 from orchestration.cli.rollback import rollback
+from orchestration.cli.search import search
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
 
@@ -26,10 +30,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Supplier risk from the news.",
 )
-for command in (documents.publish, documents.status, documents.call, ingest, injection_report):
+for command in (
+    *(documents.publish, documents.status, documents.call, ingest, injection_report),
+    *(replay, rollback, explain, search, export, purge),
+):
     app.command()(command)
-for history in (replay, rollback):
-    app.command()(history)
 app.add_typer(generations, name="generations")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(review, name="review")

@@ -1,4 +1,5 @@
-"""The ledger: each request, each attempt with its cost, each raw answer. Rows are only added.
+"""The ledger: each request, each attempt with its cost, each raw answer. Rows are only added; a
+purge takes the bodies of old ones away.
 
 An attempt is committed before its call, so a crash leaves a visible attempt and no hidden charge.
 """
@@ -27,10 +28,10 @@ class CachedAnswer:
 
 
 def find_cached(connection: Connection, cache_keys: Sequence[str]) -> dict[str, CachedAnswer]:
-    """Good answers by cache key."""
+    """Good answers by cache key; purged ones answer nothing any more."""
     rows = connection.execute(
         "select cache_key, response_id, answer from llm.responses"
-        " where outcome = 'ok' and cache_key = any(%s)",
+        " where outcome = 'ok' and purged_at is null and cache_key = any(%s)",
         [list(cache_keys)],
     )
     return {row["cache_key"]: CachedAnswer(row["response_id"], row["answer"]) for row in rows}
@@ -43,19 +44,20 @@ def start_attempts(
     timeout_seconds: float,
     budgets: Mapping[str, Decimal],
 ) -> list[int]:
-    """Keep the requests and commit one started attempt for each; ids in the same order, of as many
-    as the budgets have room for."""
+    """Keep the requests, also those whose messages were purged, and commit one started attempt for
+    each; ids in the same order, of as many as the budgets have room for."""
     requests = {asking.key: asking for asking in group}
     with connection.transaction():
         connection.execute(
             """
-            insert into llm.requests (
+            insert into llm.requests as requests (
                 cache_key, step, prompt_version, model, parameters, messages
             )
             select * from unnest(
                 %s::text[], %s::text[], %s::text[], %s::text[], %b::jsonb[], %b::jsonb[]
             )
-            on conflict (cache_key) do nothing
+            on conflict (cache_key) do update set messages = excluded.messages
+            where requests.messages is null
             """,
             _columns(
                 6,
@@ -147,13 +149,14 @@ def close_abandoned(connection: Connection) -> int:
 
 
 def find_call(connection: Connection, response_id: int) -> dict[str, Any] | None:
-    """One answer with its request and all attempts at it; None if there is no such answer."""
+    """One answer with its request and all attempts at it; None if there is no such answer. Without
+    `messages`, or with a time in `purged_at`, the body was purged."""
     found = connection.execute(
         """
         select
             responses.response_id, responses.outcome, responses.finish_reason, responses.answer,
-            responses.created_at, responses.cache_key, requests.step, requests.prompt_version,
-            requests.model, requests.parameters, requests.messages
+            responses.created_at, responses.purged_at, responses.cache_key, requests.step,
+            requests.prompt_version, requests.model, requests.parameters, requests.messages
         from llm.responses
         inner join llm.attempts using (attempt_id)
         inner join llm.requests on requests.cache_key = attempts.cache_key

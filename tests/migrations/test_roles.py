@@ -33,7 +33,7 @@ def connect_as(
         ("pipeline", "delete from ingest.messages"),
         ("pipeline", "delete from ingest.documents"),
         ("pipeline", "update ingest.documents set body = ''"),
-        ("pipeline", "update llm.responses set answer = ''"),
+        ("pipeline", "update llm.responses set outcome = ''"),
         ("pipeline", "delete from llm.responses"),
         ("pipeline", "delete from llm.attempts"),
         ("pipeline", "update llm.requests set model = ''"),

@@ -17,3 +17,16 @@ create index responses_by_age on llm.responses (created_at) where purged_at is n
 
 grant update (messages) on llm.requests to pipeline;
 grant update (answer, raw_body, raw_sha256, purged_at) on llm.responses to pipeline;
+
+-- Who may purge may not rewrite: a body goes, and a prompt's comes back, but none becomes another.
+create function llm.refuse_change() returns trigger language plpgsql as $$
+begin
+    raise insufficient_privilege using message = 'a body can be purged and never be changed';
+end
+$$;
+create trigger purged_at_most before update of messages on llm.requests
+for each row when (old.messages is not null and new.messages is not null)
+execute function llm.refuse_change();
+create trigger purged_at_most before update of answer, raw_body, raw_sha256 on llm.responses
+for each row when (new.answer is not null or new.raw_body is not null)
+execute function llm.refuse_change();

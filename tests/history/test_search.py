@@ -1,0 +1,85 @@
+"""`supplier-risk search`: the best first, the words marked, and marks that no text can forge."""
+
+import pytest
+
+from orchestration.history.search import BEGIN, END, search
+from orchestration.ingestion.message import Document
+from orchestration.resources.postgres import Connection
+from tests.conftest import Analyst
+from tests.scoring.scenario import RECALL, land_documents, land_texts, run
+from tests.test_cli import supplier_risk
+
+EMBARGO = "New export control rules hit Acme Corp in Mexico."
+
+
+def test_the_best_match_comes_first_with_its_words_marked_and_its_suppliers(
+    connection: Connection, analyst: Analyst
+) -> None:
+    passing = "Among much else, far from the matter, somebody mentions export and then control."
+    land_documents(
+        connection,
+        [
+            Document(text=passing, title="Weather"),
+            Document(text=EMBARGO, title="Export control"),
+            Document(text="Nothing."),
+        ],
+    )
+    run(connection, analyst.settings)
+    found = search(connection, "export control", ["documents"])
+    assert [hit.title for hit in found.hits] == ["Export control", "Weather"]
+    assert f"{BEGIN}export{END} {BEGIN}control{END} rules" in found.hits[0].excerpt
+    assert found.hits[0].subjects == ("acme@MX",)
+    assert found.partly_ranked == []
+    assert [hit.title for hit in search(connection, '"export control"').hits][:1]
+    assert search(connection, "export -control").hits == []
+
+
+def test_the_command_shows_what_to_look_up_next(connection: Connection, analyst: Analyst) -> None:
+    land_texts(connection, RECALL)
+    run(connection, analyst.settings)
+    done = supplier_risk("search", "recalled valves")
+    assert done.returncode == 0, done.stderr
+    (document,) = connection.execute("select document_id from ingest.documents").fetchall()
+    assert f"acme@MX; document {document['document_id']}" in done.stdout
+    assert "acme@MX; supplier-risk call " in done.stdout
+    assert "answer of" in done.stdout
+    only = supplier_risk("search", "recalled valves", "--in", "answers", "--limit", "1").stdout
+    assert "supplier-risk call" in only
+    assert "document " not in only
+    assert " 2. " not in only
+
+
+def test_no_text_can_forge_a_mark_or_command_the_terminal(connection: Connection) -> None:
+    forged = f"{BEGIN}fake{END} \x1b[31m\u202e[red]flood {END}{BEGIN} end"
+    land_texts(connection, forged)
+    (hit,) = search(connection, "flood").hits
+    assert hit.excerpt.count(BEGIN) == hit.excerpt.count(END) == 1
+    assert f"{BEGIN}flood{END}" in hit.excerpt
+    shown = supplier_risk("search", "flood").stdout
+    assert "[red]flood" in shown
+    assert not {"\x1b", "\u202e", BEGIN, END} & set(shown)
+
+
+@pytest.mark.parametrize("words", ["", "   ", "the of", "!&|", "\u202e"])
+def test_a_search_without_a_word_is_a_sentence_and_exit_code_2(
+    connection: Connection, words: str
+) -> None:
+    done = supplier_risk("search", words)
+    assert done.returncode == 2
+    assert "nothing to search for" in " ".join(done.stderr.split())
+
+
+def test_nothing_found_is_no_failure(connection: Connection) -> None:
+    done = supplier_risk("search", "embargo")
+    assert (done.returncode, done.stdout.strip()) == (
+        0,
+        "Nothing in documents and answers matches.",
+    )
+
+
+def test_of_a_frequent_word_the_newest_are_ranked_and_that_is_said(connection: Connection) -> None:
+    land_texts(connection, *(f"Flood number {number}." for number in range(5)))
+    found = search(connection, "flood", most_ranked=3)
+    assert found.partly_ranked == ["documents"]
+    assert len(found.hits) == 4
+    assert search(connection, "flood", most_ranked=5).partly_ranked == []

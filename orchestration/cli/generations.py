@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestration.cli import choices
 from orchestration.errors import UsageError
-from orchestration.settings import PostgresSettings
+from orchestration.settings import HistorySettings, PostgresSettings
 from orchestration.terminal import money, out, plain
 
 if TYPE_CHECKING:
@@ -75,15 +75,13 @@ def promote_generation(
     """Let a generation count from now on; it is refused where people disagree with it."""
     from orchestration.history.promotion import promote
     from orchestration.resources.postgres import connect
-    from orchestration.scoring.agreement import shortfall
-    from orchestration.settings import HistorySettings
 
     if is_forced and not reason.strip():
         raise UsageError("Say why it is forced: --reason is kept with the generation.")
     with connect(PostgresSettings.load(), "supplier-risk generations") as connection:
-        lacking = shortfall(connection, generation_id, HistorySettings.load())
         because = reason if is_forced else None
-        pairs = promote(connection, generation_id, choices.who(made_by), lacking, because)
+        settings, who = HistorySettings.load(), choices.who(made_by)
+        pairs = promote(connection, generation_id, who, settings, because)
     out.print(f"Generation {generation_id} counts now: {pairs:,} pairs; the marts follow.")
 
 

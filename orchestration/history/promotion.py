@@ -9,19 +9,21 @@ from psycopg.rows import DictRow
 from orchestration.errors import UsageError
 from orchestration.ingestion import changed_pairs
 from orchestration.resources.postgres import Connection
+from orchestration.scoring.agreement import shortfall
+from orchestration.settings import HistorySettings
 
 
 def promote(
     connection: Connection,
     generation_id: int,
     made_by: str,
-    shortfall: str | None = None,
+    settings: HistorySettings,
     forced_because: str | None = None,
 ) -> int:
     """From now on its answers count, of each mention the newest; returns how many pairs it touches.
 
-    Raises UsageError where it is no shadow, is still being written, or has a `shortfall` (such as
-    that people disagree with it) and nobody says why it should count all the same.
+    Raises UsageError where it is no shadow, is still being written, or people agree with it too
+    little and nobody says why it should count all the same.
     """
     with connection.transaction():
         generation = _locked(connection, generation_id)
@@ -34,9 +36,10 @@ def promote(
                 f"Generation {generation_id} is still being written: {generation['open_items']:,}"
                 " work items are open. Wait until they are done, or discard it; nothing changed."
             )
-        if shortfall and not forced_because:
-            raise UsageError(f"{shortfall} Say --force and why to promote it all the same.")
-        decision = forced_because and f"forced: {forced_because} ({shortfall or 'nothing amiss'})"
+        lacking = shortfall(connection, generation_id, settings)
+        if lacking and not forced_because:
+            raise UsageError(f"{lacking} To promote it all the same, say --force and --reason.")
+        decision = forced_because and f"forced: {forced_because} ({lacking or 'nothing amiss'})"
         return _decide(connection, generation_id, "live", made_by, decision or "promoted")
 
 

@@ -10,7 +10,7 @@ from orchestration.history.replay_work import work
 from orchestration.history.selection import Selection
 from orchestration.resources.postgres import Connection
 from orchestration.scoring.checks import violations
-from orchestration.settings import IngestSettings
+from orchestration.settings import HistorySettings, IngestSettings
 from tests.conftest import Analyst
 from tests.history.replaying import count, current, other_model, replay, reported, scored, wish
 
@@ -65,7 +65,7 @@ def test_a_discarded_generation_counts_no_more_and_its_work_is_not_done(
 ) -> None:
     generation = shadow(connection, analyst)
     before = current(connection)
-    promote(connection, generation, "tester")
+    promote(connection, generation, "tester", HistorySettings())
     assert current(connection) != before
     assert discard(connection, generation, "tester", "too mild") == 2
     assert current(connection) == before
@@ -89,27 +89,46 @@ def test_only_a_shadow_whose_work_is_done_is_promoted(
         (9, "There is no generation 9"),
     ):
         with pytest.raises(UsageError, match=complaint):
-            promote(connection, generation_id, "tester")
+            promote(connection, generation_id, "tester", HistorySettings())
     with pytest.raises(UsageError, match="is the stream's, not a replay"):
         discard(connection, 1, "tester", "")
     discard(connection, generation, "tester", "")
     with pytest.raises(UsageError, match="was discarded before"):
         discard(connection, generation, "tester", "")
     with pytest.raises(UsageError, match="is discarded; only a shadow"):
-        promote(connection, generation, "tester")
+        promote(connection, generation, "tester", HistorySettings())
 
 
 def test_a_generation_that_people_disagree_with_needs_a_reason(
     connection: Connection, analyst: Analyst
 ) -> None:
     generation = shadow(connection, analyst)
-    shortfall = "People agree with 3 of 10 findings of generation 2."
-    with pytest.raises(UsageError, match=r"3 of 10 findings.*--force"):
-        promote(connection, generation, "tester", shortfall)
-    promote(connection, generation, "tester", shortfall, forced_because="they were drunk")
+    connection.execute(
+        "insert into risk.labels (finding_id, verdict, made_by)"
+        " select finding_id, case when ordinal = 0 then 'disagree' else 'agree' end, 'buyer'"
+        " from risk.findings inner join risk.assessments using (assessment_id)"
+        " where generation_id = %s",
+        [generation],
+    )
+    strict = HistorySettings(min_labels=2)
+    with pytest.raises(UsageError, match=r"People agree with 0 of 2 .*--force"):
+        promote(connection, generation, "tester", strict)
+    promote(connection, generation, "tester", strict, forced_because="they were drunk")
     row = generations(connection)[0]
     assert (row["status"], row["decided_by"]) == ("live", "tester")
-    assert row["decision"] == f"forced: they were drunk ({shortfall})"
+    assert row["decision"].startswith("forced: they were drunk (People agree with 0 of 2")
+
+
+def test_too_few_labels_are_no_reason_to_refuse_a_generation(
+    connection: Connection, analyst: Analyst
+) -> None:
+    generation = shadow(connection, analyst)
+    connection.execute(
+        "insert into risk.labels (finding_id, verdict, made_by)"
+        " select finding_id, 'disagree', 'buyer' from risk.findings"
+    )
+    promote(connection, generation, "tester", HistorySettings(min_labels=3))
+    assert generations(connection)[0]["status"] == "live"
 
 
 def test_the_list_counts_what_each_generation_wrote_left_open_and_cost(

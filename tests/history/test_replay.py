@@ -14,7 +14,7 @@ from orchestration.history.selection import Selection
 from orchestration.ingestion import work_items
 from orchestration.resources.postgres import Connection, connect, one
 from orchestration.scoring.checks import violations
-from orchestration.settings import IngestSettings, PostgresSettings
+from orchestration.settings import HistorySettings, IngestSettings, PostgresSettings
 from tests.conftest import Analyst
 from tests.history.replaying import count, current, other_model, replay, reported, scored, wish
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, resolve, run
@@ -69,7 +69,7 @@ def test_asked_anew_it_is_paid_once_more_in_a_shadow_that_counts_when_it_is_prom
     assert brief["finding_ids"] == [newest["id"]], "a replay's brief cites the replay's findings"
     again, _ = replay(connection, analyst.settings, wish(is_fresh=True), "again")
     assert analyst.served() == asked + 4
-    promote(connection, again.generation_id, "tester")
+    promote(connection, again.generation_id, "tester", HistorySettings())
     counts = one(
         connection,
         "select generation_id from risk.current_assessments"
@@ -91,7 +91,7 @@ def test_another_model_leaves_what_counts_alone_until_it_is_promoted(
     assert len(asked) == 4
     assert current(connection) == before
     assert totals(connection) == {"scored": 2}
-    promote(connection, opened.generation_id, "tester")
+    promote(connection, opened.generation_id, "tester", HistorySettings())
     assert current(connection) == [
         ("acme", "operational", 2, "b"),
         ("beta", "operational", 2, "b"),
@@ -126,7 +126,7 @@ def test_what_is_dead_is_read_by_another_model_and_stays_a_dead_letter_in_the_sh
     with other_model(analyst.settings) as (llm, _):
         opened, _ = replay(connection, llm, wish(Selection(states=("refused",)), model="b"))
     assert count(connection, dead) == 1
-    promote(connection, opened.generation_id, "tester")
+    promote(connection, opened.generation_id, "tester", HistorySettings())
     assert count(connection, dead) == 0
     assert ("acme", "operational", 2, "b") in current(connection)
     assert totals(connection) == {"dead": 1, "scored": 1}, "a replay changes no document's state"

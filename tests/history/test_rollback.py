@@ -15,7 +15,7 @@ from orchestration.history.selection import Selection
 from orchestration.ingestion import work_items
 from orchestration.resources.postgres import Connection, connect, one
 from orchestration.scoring.checks import violations
-from orchestration.settings import PostgresSettings
+from orchestration.settings import HistorySettings, PostgresSettings
 from tests.conftest import Analyst
 from tests.history.replaying import (
     ACME,
@@ -46,7 +46,7 @@ def promoted(connection: Connection, analyst: Analyst) -> int:
     """A second generation of both documents that counts."""
     with other_model(analyst.settings) as (llm, _):
         opened, _ = replay(connection, llm, wish(ALL, model="b", everything=True))
-    promote(connection, opened.generation_id, "tester")
+    promote(connection, opened.generation_id, "tester", HistorySettings())
     connection.execute("delete from risk.unreported_pairs")
     return opened.generation_id
 

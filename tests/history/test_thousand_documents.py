@@ -19,7 +19,7 @@ from orchestration.ingestion.message import Document, SupplierHint
 from orchestration.ingestion.suppliers import Supplier, load
 from orchestration.resources.postgres import Connection
 from orchestration.scoring.checks import violations
-from orchestration.settings import LlmSettings
+from orchestration.settings import HistorySettings, LlmSettings
 from tests.conftest import Analyst
 from tests.history.replaying import replay, wish
 from tests.ingestion.test_landing import LIMIT, SUBSCRIPTION, message
@@ -138,7 +138,7 @@ def test_a_thousand_documents_are_scored_replayed_compared_rolled_back_restored_
     )
     assert worse == [(SUPPLIERS, True, len(third))]
 
-    promote(connection, opened.generation_id, "tester")
+    promote(connection, opened.generation_id, "tester", HistorySettings())
     refresh(day)
     assert violations(connection) == {}
     assert rows(connection, EVIDENCE) == expected(third, llm.model)

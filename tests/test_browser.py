@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Page, sync_playwright
 
+from tests.conftest import FINDINGS_PROMPT
 from tests.local.stack import LocalStack, eventually, local_stack
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,11 @@ def page(stack: LocalStack) -> Iterator[Page]:
         page.set_default_timeout(30_000)
         yield page
         browser.close()
+
+
+def hinted(text: str, supplier: str, country: str) -> dict[str, Any]:
+    """Of a publisher who says who is meant: nothing is asked before the findings."""
+    return {"text": text, "supplier_hints": [{"supplier": supplier, "country": country}]}
 
 
 def open_backfill_dialog(page: Page) -> None:
@@ -123,20 +130,66 @@ def test_a_partition_shows_its_documents_findings_cost_and_a_link_to_the_call(
     opened.value.get_by_text("ABB Ltd recalls switches in Peru.").first.wait_for()
 
 
-def test_a_backfill_of_two_pairs_one_without_documents_ends_green_and_pays_nothing(
+def test_a_backfill_of_three_pairs_one_without_documents_ends_green_and_pays_nothing(
     page: Page, stack: LocalStack
 ) -> None:
     before = stack.rows("select count(*) from llm.attempts")
     open_backfill_dialog(page)
-    choose(page, "abb@PE", "siemens@CL")
+    choose(page, "abb@PE", "siemens@CL", "siemens@MX")
     page.keyboard.press("Escape")
     backfill = launch(page, stack)
     assert backfill["status"] == "COMPLETED_SUCCESS", backfill
-    assert sorted(backfill["partitionNames"]) == ["abb@PE", "siemens@CL"]
+    assert sorted(backfill["partitionNames"]) == ["abb@PE", "siemens@CL", "siemens@MX"]
     assert stack.rows("select count(*) from llm.attempts") == before
     full, empty = (newest_metadata(stack, key) for key in ("abb@PE", "siemens@CL"))
     assert (full["documents"], full["findings"], full["paid_calls"]) == (1, 1, 0)
     assert (empty["documents"], empty["findings"], empty["paid_calls"]) == (0, 0, 0)
+
+
+def test_failed_and_missing_partitions_are_made_good_by_one_backfill(
+    page: Page, stack: LocalStack
+) -> None:
+    faults = stack.running().address("analyst").removesuffix("/v1") + "/faults"
+    refusal = {"kind": "refusal", "contains": FINDINGS_PROMPT}
+    assert requests.post(faults, json=[refusal], timeout=5).ok
+    stack.publish_records(
+        "F",
+        hinted("ABB Ltd recalls fuses in Peru.", "abb", "PE"),
+        hinted("Airbus recalls gears in Norway.", "airbus", "NO"),
+    )
+    dead = "select count(*) from risk.message_states where batch_id = 'F' and state = 'dead'"
+    eventually("both documents dead", lambda: stack.rows(dead) == [(2,)])
+    open_backfill_dialog(page)
+    choose(page, "abb@PE", "siemens@MX")
+    page.keyboard.press("Escape")
+    assert launch(page, stack)["status"] == "COMPLETED_FAILED"
+    requests.delete(faults, timeout=5)
+    page.goto("/assets/risk_findings?view=partitions")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Failed and missing").click()
+    backfill = launch(page, stack)
+    assert backfill["status"] == "COMPLETED_SUCCESS", backfill
+    assert sorted(backfill["partitionNames"]) == ["abb@PE", "airbus@NO"]
+    new = [newest_metadata(stack, key)["documents_scored_now"] for key in ("abb@PE", "airbus@NO")]
+    assert new == [1, 1]
+
+
+def test_a_replay_from_the_launchpad_ends_green_and_tells_its_pair_so(
+    page: Page, stack: LocalStack
+) -> None:
+    page.goto("/locations/supplier_risk/jobs/replay/playground")
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+A")
+    wanted = "{suppliers: [airbus], countries: [ES], fresh: true, reason: a browser}"
+    page.keyboard.insert_text("ops: {replay_documents: {config: " + wanted + "}}")
+    page.get_by_text("No errors").wait_for()
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/*")
+    page.get_by_text("RUN_SUCCESS").first.wait_for(timeout=90_000)
+    assert newest_metadata(stack, "airbus@ES")["run"] == page.url.rpartition("/")[2]
+    replays = "select status, reason from risk.generations where kind = 'replay'"
+    assert stack.rows(replays) == [("shadow", "a browser")]
 
 
 def test_a_partition_added_by_hand_that_is_no_observed_pair_fails_with_a_clear_sentence(

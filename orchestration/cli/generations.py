@@ -101,26 +101,32 @@ def discard_generation(
 def _list_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title="Generations", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("id", justify="right", no_wrap=True)
-    for heading in ("kind", "status", "opened (UTC)"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("model", "findings prompt", "why"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("assessed", "open", "dead", "calls", "cost"):
+    table.add_column("status", no_wrap=True)
+    table.add_column("model, prompt, reason", overflow="fold")
+    for heading in ("assessed", "open", "dead", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         cost = row["cost_usd"]
         table.add_row(
             f"{row['generation_id']}",
-            row["kind"],
-            row["status"],
-            f"{row['opened_at'].astimezone(UTC):%Y-%m-%d %H:%M}",
-            Text(plain(row["model"])),
-            row["prompt_versions"]["risk_findings"].removeprefix("risk_findings-"),
-            Text(plain("; ".join(filter(None, (row["reason"], row["decision"]))))),
-            *(f"{row[n]:,}" for n in ("assessments", "open_items", "dead_items", "calls")),
+            f"{row['status']}\n{row['kind']}",
+            _what_it_is(row),
+            *(f"{row[name]:,}" for name in ("assessments", "open_items", "dead_items")),
             money(None if cost is None else float(cost)),
+            end_section=True,
         )
     return table
+
+
+def _what_it_is(row: Mapping[str, Any]) -> Text:
+    opened = f"{row['opened_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    told = [row["model"], row["prompt_versions"]["risk_findings"]]
+    by = f" by {row['opened_by']}" if row["opened_by"] else ""
+    reason = f": {row['reason']}" if row["reason"] else ""
+    told.append(f"opened {opened}{by}{reason}")
+    if row["decision"]:
+        told.append(f"{row['status']} by {row['decided_by']}: {row['decision']}")
+    return Text(plain("\n".join(told)))
 
 
 def _comparison_table(found: "Comparison") -> Table:
@@ -154,20 +160,18 @@ def _scores_table(rows: Sequence[Mapping[str, Any]], limit: int) -> Table:
         caption_justify="left",
         box=box.SIMPLE_HEAD,
     )
-    for heading in ("supplier", "country", "dimension"):
+    for heading in ("supplier, country", "dimension"):
         table.add_column(heading, overflow="fold")
-    for heading in ("before", "after", "difference", "gained", "lost", "agreed"):
+    for heading in ("before", "after", "change", "gained\nlost", "documents\nagreed"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            Text(plain(row["supplier_name"])),
-            row["country"],
+            Text(plain(f"{row['supplier_name']}, {row['country']}")),
             row["dimension"],
             _score(row["base_score"]),
             _score(row["score"]),
             f"{row['score_difference']:+.1f}",
-            f"{row['gained_findings']:,}",
-            f"{row['lost_findings']:,}",
+            f"+{row['gained_findings']:,} -{row['lost_findings']:,}",
             f"{row['agreed_documents']:,} of {row['judged_documents']:,}",
         )
     if not rows:

@@ -113,28 +113,23 @@ def _instead_table(instead: Mapping[int | None, int], models: Mapping[int, str])
 def _list_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title="Rollbacks", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("id", justify="right", no_wrap=True)
-    table.add_column("made (UTC)", no_wrap=True)
-    for heading in ("by", "reason", "selection"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("what, why, by whom", overflow="fold")
     for heading in ("assessments", "briefs"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("undone (UTC)", overflow="fold")
     for row in rows:
-        parts = ", ".join(f"{part}: {_values(value)}" for part, value in row["filter"].items())
-        undone = row["undone_at"]
-        table.add_row(
-            f"{row['retraction_id']}",
-            f"{row['made_at'].astimezone(UTC):%Y-%m-%d %H:%M}",
-            Text(plain(row["made_by"])),
-            Text(plain(row["reason"])),
-            Text(plain(parts or "everything")),
-            f"{row['assessments']:,}",
-            f"{row['briefs']:,}",
-            Text(plain(f"{undone.astimezone(UTC):%Y-%m-%d %H:%M} by {row['undone_by']}"))
-            if undone
-            else "",
-        )
+        style = "dim" if row["undone_at"] else None
+        counts = [f"{row[name]:,}" for name in ("assessments", "briefs")]
+        table.add_row(f"{row['retraction_id']}", _told(row), *counts, style=style, end_section=True)
     return table
+
+
+def _told(row: Mapping[str, Any]) -> Text:
+    parts = ", ".join(f"{part} {_values(value)}" for part, value in row["filter"].items())
+    made = f"{row['made_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC by {row['made_by']}"
+    lines = [parts or "everything", f"{made}: {row['reason']}"]
+    if undone := row["undone_at"]:
+        lines.append(f"undone {undone.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {row['undone_by']}")
+    return Text(plain("\n".join(lines)))
 
 
 def _values(value: Any) -> str:

@@ -27,6 +27,14 @@ from orchestration.scoring.report import RunReport
 from orchestration.settings import IngestSettings, LlmSettings
 
 _EVENTS_PER_TICK = 200
+# What the launchpad shows at first: to be filled in, or replaced by other parts of the config.
+_LAUNCHPAD = {
+    "ops": {
+        "replay_documents": {
+            "config": {"suppliers": [], "countries": [], "fresh": False, "reason": ""}
+        }
+    }
+}
 
 
 class WhatToReplay(dg.Config):
@@ -98,6 +106,7 @@ def replay_documents(
     description="Reads documents again, by supplier, country, batch, source, document, time, state "
     "or, of today's answer, prompt version and model. Start it from the launchpad, with a reason; "
     "`supplier-risk replay --dry-run` says beforehand what it costs.",
+    config=_LAUNCHPAD,
 )
 def replay() -> None:
     """One op; the config says which and how."""

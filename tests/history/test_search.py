@@ -2,13 +2,16 @@
 
 import re
 
+import dagster as dg
 import pytest
 
 from orchestration.history.search import BEGIN, END, search
 from orchestration.ingestion import words
 from orchestration.ingestion.message import Document
 from orchestration.ingestion.words import take_words
+from orchestration.resources.dagster import LlmEndpoint, Postgres
 from orchestration.resources.postgres import Connection, one
+from orchestration.scoring.assets import supplier_mentions
 from tests.conftest import Analyst
 from tests.scoring.scenario import RECALL, land_documents, land_texts, run
 from tests.test_cli import supplier_risk
@@ -108,3 +111,16 @@ def test_batches_of_words_reach_every_text(
     land_texts(connection, *(f"Flood number {number}." for number in range(7)))
     assert take_words(connection)
     assert len(search(connection, "flood").hits) == 7
+
+
+def test_a_run_makes_what_it_read_searchable(connection: Connection, analyst: Analyst) -> None:
+    land_texts(connection, RECALL)
+    with dg.instance_for_test() as instance:
+        resources = {"postgres": Postgres(), "llm": LlmEndpoint()}
+        assert dg.materialize([supplier_mentions], instance=instance, resources=resources).success
+    counts = one(
+        connection,
+        "select (select count(*) from ingest.document_words) as documents,"
+        " (select count(*) from llm.response_words) as answers",
+    )
+    assert counts == {"documents": 1, "answers": 1}

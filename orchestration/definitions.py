@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration import job_names
+from orchestration.history import jobs as history
 from orchestration.history import retention_job
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
@@ -28,6 +29,7 @@ def build_definitions() -> dg.Definitions:
             scoring.score_pending,
             transformation.refresh_marts,
             dead_letters.handle_dead_letters,
+            history.replay,
             feed_job.poll_feeds,
             retention_job.purge_bodies,
         ],
@@ -36,6 +38,8 @@ def build_definitions() -> dg.Definitions:
             ingestion.supplier_news_sensor,
             ingestion.supplier_master_sensor,
             dead_letters.dead_letter_sensor,
+            history.replay_sensor,
+            history.history_sensor,
             transformation.marts_refresh_sensor,
         ],
         resources={

@@ -168,11 +168,15 @@ class LlmSettings(Section):
     def of_mentions(self) -> Self:
         """The same door, led to the model that says whom a document is about. The prices are those
         of `model`: another one's are looked up, or unknown."""
-        if self.mentions_model in {None, self.model}:
+        return self.of_model(self.mentions_model or self.model)
+
+    def of_model(self, model: str) -> Self:
+        """The same door, led to another model, whose prices are looked up, or unknown."""
+        if model == self.model:
             return self
         return self.model_copy(
             update={
-                "model": self.mentions_model,
+                "model": model,
                 "input_usd_per_million": None,
                 "output_usd_per_million": None,
             }
@@ -197,7 +201,7 @@ class IngestSettings(Section):
 
 class HistorySettings(Section):
     """How long bodies of prompts and answers are kept, for ever if unset; and how far people must
-    agree with a replay, on how many labels, before it may go live."""
+    agree with a generation, on how many labels, before it may go live."""
 
     model_config = SettingsConfigDict(env_prefix="history_")
 

@@ -55,6 +55,8 @@ def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None
         "supplier_news_sensor",
         "supplier_master_sensor",
         "dead_letter_sensor",
+        "replay_sensor",
+        "history_sensor",
         "marts_refresh_sensor",
     }
     for sensor in sensors.values():

@@ -69,7 +69,12 @@ def test_the_pair_is_a_partition_with_metadata_and_the_checks_are_green(
     assert page.status_code == 200
     assert RECALL in html.unescape(page.text)
     checks = answer["assetChecksOrError"]["checks"]
-    assert {c["name"] for c in checks} == {"reconciliation", "outstanding", "quotes_verified"}
+    assert {c["name"] for c in checks} == {
+        "reconciliation",
+        "outstanding",
+        "quotes_verified",
+        "agreement_with_humans",
+    }
     for check in checks:
         assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED"
 

@@ -12,10 +12,14 @@ from orchestration.cli.dead_letters import dead_letters
 from orchestration.cli.explain import explain
 from orchestration.cli.export import export
 from orchestration.cli.feeds import feeds
+from orchestration.cli.generations import generations
 from orchestration.cli.ingest import ingest
 from orchestration.cli.injection import injection_report
 from orchestration.cli.pubsub import pubsub
+from orchestration.cli.replay import replay
 from orchestration.cli.retention import purge
+from orchestration.cli.review import review
+from orchestration.cli.rollback import rollback
 from orchestration.cli.search import search
 from orchestration.errors import SupplierRiskError
 from orchestration.terminal import err
@@ -28,10 +32,12 @@ app = typer.Typer(
 )
 for command in (
     *(documents.publish, documents.status, documents.call, ingest, injection_report),
-    *(explain, search, export, purge),
+    *(replay, rollback, explain, search, export, purge),
 ):
     app.command()(command)
+app.add_typer(generations, name="generations")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(review, name="review")
 app.add_typer(master, name="suppliers")
 app.add_typer(feeds, name="feeds")
 app.add_typer(pubsub, name="pubsub")

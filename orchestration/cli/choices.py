@@ -3,6 +3,7 @@
 Each may be given several times: any of its values will do. Of several options all must agree.
 """
 
+import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,11 @@ States = Annotated[
 ]
 Since = Annotated[datetime | None, typer.Option(help="At this time (UTC) or later.")]
 Before = Annotated[datetime | None, typer.Option(help="Before this time (UTC).")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+MadeBy = Annotated[
+    str | None, typer.Option("--by", help="Who does it; default: your name on this machine.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 Everything = Annotated[bool, typer.Option("--all", help="All there is.")]
 
 
@@ -47,6 +53,11 @@ def selection(
 
     values = {name: tuple(given or ()) for name, given in parts.items()}
     return Selection(**values, since=_in_utc(since), before=_in_utc(before))
+
+
+def who(made_by: str | None) -> str:
+    """The name to keep."""
+    return made_by or getpass.getuser()
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

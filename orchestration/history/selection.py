@@ -172,8 +172,6 @@ def demand(selection: Selection, found: int, of: int, everything: bool, what: st
     """Raises UsageError where nothing is selected, or everything without being asked for."""
     if found == 0:
         raise UsageError(f"Nothing is selected: there are no {what} of {selection}.")
-    if everything and not selection.is_empty:
-        raise UsageError("--all means everything: leave out the other choices.")
     if not everything and selection.is_empty:
         raise UsageError(f"Say which {what} are meant, such as --supplier, or --all for {of:,}.")
     if not everything and found == of and of > 1:

@@ -11,34 +11,47 @@ from orchestration.ingestion.work_items import LEASE_SECONDS
 from orchestration.resources.postgres import Connection, one
 
 
-def note(connection: Connection, pair_ids: Sequence[UUID]) -> None:
-    """Call it in the transaction that changes the pairs."""
+def note(connection: Connection, pair_ids: Sequence[UUID], reason: str | None = None) -> None:
+    """Call it in the transaction that changes the pairs. With a reason, a person changed them."""
     connection.execute(
         """
-        insert into risk.unreported_pairs (pair_id)
-        select distinct pair_id from unnest(%s::uuid[]) as pair_id order by pair_id
+        insert into risk.unreported_pairs (pair_id, reason)
+        select distinct pair_id, %s from unnest(%s::uuid[]) as pair_id order by pair_id
         on conflict (pair_id) do update
-        set change = nextval('risk.pair_changes'), changed_at = clock_timestamp()
+        set
+            change = nextval('risk.pair_changes'), changed_at = clock_timestamp(),
+            reason = coalesce(excluded.reason, unreported_pairs.reason)
         """,
-        [list(pair_ids)],
+        [reason, list(pair_ids)],
     )
 
 
 def unreported(connection: Connection) -> dict[str, int]:
-    """The change that each pair stands at, by partition key, the oldest first."""
+    """The change that each pair stands at, by partition key, the oldest first; without those that a
+    person changed."""
     rows = connection.execute(
         "select partition_key, change from risk.unreported_pairs"
-        " inner join risk.pairs using (pair_id) order by change"
+        " inner join risk.pairs using (pair_id) where reason is null order by change"
     )
     return {row["partition_key"]: row["change"] for row in rows}
+
+
+def changed_by_people(connection: Connection, limit: int) -> dict[str, tuple[int, str]]:
+    """Of the pairs that a person changed the first `limit`: change and reason by partition key."""
+    rows = connection.execute(
+        "select partition_key, change, reason from risk.unreported_pairs"
+        " inner join risk.pairs using (pair_id) where reason is not null order by change limit %s",
+        [limit],
+    )
+    return {row["partition_key"]: (row["change"], row["reason"]) for row in rows}
 
 
 def are_left_behind(connection: Connection) -> bool:
     """Whether a run ended without a word, as it would have reported its changes by now."""
     row = one(
         connection,
-        "select exists (select from risk.unreported_pairs"
-        " where changed_at < now() - make_interval(secs => %s)) as found",
+        "select exists (select from risk.unreported_pairs where reason is null"
+        " and changed_at < now() - make_interval(secs => %s)) as found",
         [LEASE_SECONDS],
     )
     return bool(row["found"])

@@ -55,8 +55,8 @@ class WhichDeadLetters(dg.Config):
             reason=self.reason,
             supplier=self.supplier,
             batch=self.batch,
-            since=_moment(self.since),
-            before=_moment(self.before),
+            since=moment(self.since),
+            before=moment(self.before),
         )
         if wanted.is_empty:
             raise UsageError(
@@ -110,11 +110,12 @@ def dead_letter_sensor(postgres: Postgres, pubsub: Pubsub) -> dg.SensorResult:
     return dg.SensorResult(asset_events=events, skip_reason=summary or "no dead letters")
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
+    """A time in a launchpad's config. Raises UsageError unless it is ISO 8601 with a time zone."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        found = datetime.fromisoformat(text) if text else None
     except ValueError:
         raise UsageError(f"{text!r} is not a time in ISO 8601, such as 2026-02-04T12:00Z") from None
-    if moment is not None and moment.tzinfo is None:
+    if found is not None and found.tzinfo is None:
         raise UsageError(f"{text!r} lacks a time zone: write 2026-02-04T12:00Z for UTC")
-    return moment
+    return found

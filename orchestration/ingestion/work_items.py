@@ -110,10 +110,13 @@ def reopen(
 
 
 def has_claimable(connection: Connection) -> bool:
-    """Whether a run would find anything to do now."""
+    """Whether a scoring run would find anything to do now. Replays have runs of their own."""
     row = connection.execute(
-        "select exists (select from risk.work_items"
-        " where state in ('pending', 'claimed') and available_at <= now()) as found"
+        "select exists (select from risk.work_items as items"
+        " where items.state in ('pending', 'claimed') and items.available_at <= now()"
+        " and not exists (select from risk.generations"
+        " where generations.generation_id = items.generation_id and generations.kind = 'replay')"
+        ") as found"
     ).fetchone()
     return bool(row and row["found"])
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from orchestration.resources.llm import CallFailed, Reply, Request
 from orchestration.scoring.attempts import Attempt
-from orchestration.scoring.calls import Answer, Call, request_key
+from orchestration.scoring.calls import Answer, Call
 from orchestration.scoring.pacing import LONGEST_HOLD_SECONDS
 from orchestration.scoring.prices import most_usd
 
@@ -86,7 +86,7 @@ class Asking:
             self.request = self._with_more_room()
         else:
             self.request = self._for_repair(detail, reply)
-        self.key = request_key(self.call.prompt.step, self.request, self.call.llm.model)
+        self.key = self.call.key_of(self.request)
         self.is_second, self.tries = True, 0
         return True
 

@@ -3,7 +3,7 @@
 A run without a partition takes whatever is pending; a run with partitions sees to those pairs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,12 +15,13 @@ from orchestration.ingestion.words import take_words
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
-from orchestration.scoring import mention_tables, mentions, prompts
+from orchestration.scoring import agreement, mention_tables, mentions, prompts
+from orchestration.scoring.agreement import Agreement
 from orchestration.scoring.generations import open_stream
-from orchestration.scoring.results import ScoringResult
+from orchestration.scoring.results import PairSummary, ScoringResult
 from orchestration.scoring.run import score
 from orchestration.scoring.steps import Run
-from orchestration.settings import IngestSettings, LlmSettings
+from orchestration.settings import HistorySettings, IngestSettings, LlmSettings
 
 MENTIONS = dg.AssetKey("supplier_mentions")
 FINDINGS = dg.AssetKey("risk_findings")
@@ -47,7 +48,7 @@ def supplier_mentions(
         resolution = mentions.resolve_pending(run)
         keys = mention_tables.observed_partition_keys(connection)
         take_words(connection)
-    _add_partitions(context.instance, keys)
+    add_partitions(context.instance, keys)
     if resolution.stopped:
         context.log.warning(_STOPPED, resolution.stopped)
     return dg.MaterializeResult(
@@ -102,6 +103,11 @@ def supplier_mentions(
             asset=FINDINGS,
             description="Warns of findings whose quote does not stand in the document.",
         ),
+        dg.AssetCheckSpec(
+            "agreement_with_humans",
+            asset=FINDINGS,
+            description="Warns when people agree too little with this model and prompt.",
+        ),
     ],
     partitions_def=SUPPLIER_COUNTRY,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -112,15 +118,19 @@ def risk_findings_and_briefs(
 ) -> Iterator[dg.AssetCheckResult]:
     """Ask the LLM about each mention that waits, then write the briefs of the touched pairs."""
     targets = _targets(context)
+    history = HistorySettings.load()
     with postgres.connect(f"risk_findings {context.run.run_id}") as connection:
         result = score(
             connection, llm.settings(), IngestSettings.load(), context.run.run_id, targets
         )
         reach("after_done_before_event")
-        _add_partitions(context.instance, list(result.pairs))
-        _log_materializations(context, result, llm.settings())
+        add_partitions(context.instance, list(result.pairs))
+        log_materializations(context, result.pairs, llm.settings())
         changed_pairs.strike(connection, result.changes)
+        opinions = agreement.agreement(connection)
+        current = agreement.of_live_stream(connection)
     yield from _check_results(result)
+    yield _agreement_result(current, opinions, history)
     if result.stopped:
         context.log.warning(_STOPPED, result.stopped)
     if result.outage:
@@ -147,7 +157,7 @@ def _targets(context: dg.AssetExecutionContext) -> Sequence[str] | None:
     return None
 
 
-def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
+def add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
     """Every observed pair is a partition before any event speaks of it."""
     known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
     missing = [key for key in keys if key not in known]
@@ -155,20 +165,29 @@ def _add_partitions(instance: dg.DagsterInstance, keys: Sequence[str]) -> None:
         instance.add_dynamic_partitions(PARTITIONS_NAME, missing)
 
 
-def _log_materializations(
-    context: dg.AssetExecutionContext, result: ScoringResult, settings: LlmSettings
+def log_materializations(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    pairs: Mapping[str, PairSummary],
+    settings: LlmSettings,
+    **more: Any,
 ) -> None:
     """One event for each asset and finished pair, after everything is committed."""
-    for key, summary in result.pairs.items():
-        shared: dict[str, Any] = {"model": settings.model, "llm_run": context.run.run_id}
+    for event in materializations(pairs, settings, llm_run=context.run.run_id, **more):
+        context.log_event(event)
+
+
+def materializations(
+    pairs: Mapping[str, PairSummary], settings: LlmSettings, **more: Any
+) -> Iterator[dg.AssetMaterialization]:
+    """How each pair stands now, as events of findings and briefs; `more` is metadata of all."""
+    for key, summary in pairs.items():
+        shared: dict[str, Any] = {"model": settings.model, **more}
         call = _link_to_call(summary.last_response_id, settings.call_url)
         findings = {**summary.findings_metadata(), **shared, "newest_call": call}
         briefs = {"brief": dg.MetadataValue.text(summary.brief or "No adverse finding."), **shared}
         for asset, metadata in ((FINDINGS, findings), (BRIEFS, briefs)):
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset, partition=key, metadata=metadata, tags=_made_of(asset, settings)
-                )
+            yield dg.AssetMaterialization(
+                asset, partition=key, metadata=metadata, tags=_made_of(asset, settings)
             )
 
 
@@ -237,4 +256,27 @@ def _check_results(result: ScoringResult) -> Iterator[dg.AssetCheckResult]:
         passed=result.unverified_quotes == 0,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"unverified": result.unverified_quotes, "findings": result.findings},
+    )
+
+
+def _agreement_result(
+    current: Agreement | None, opinions: Sequence[Agreement], settings: HistorySettings
+) -> dg.AssetCheckResult:
+    """Judged is what the stream asks now; the others stand beside it."""
+    shortfall = current.shortfall(settings) if current else None
+    shown: dict[str, Any] = {
+        "labels": current.labels if current else 0,
+        "agreed": current.agreed if current else 0,
+        **({"share": current.share} if current and current.share is not None else {}),
+    }
+    for one in opinions:
+        words = f"{one.agreed:,} of {one.labels:,} ({one.share or 0:.1%})"
+        shown[f"{one.model} / {one.prompt_version}"] = words
+    return dg.AssetCheckResult(
+        asset_key=FINDINGS,
+        check_name="agreement_with_humans",
+        passed=shortfall is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=shortfall,
+        metadata=shown,
     )

@@ -60,6 +60,7 @@ class _Subject:
             places,
             run.llm,
             self._fault,
+            run.asked_anew_in,
         )
 
     def _fault(self, reply: BriefReply) -> str | None:
@@ -175,7 +176,11 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
                             findings.finding_id
                     ) as place
                 from risk.current_mentions
-                inner join risk.current_assessments using (mention_id)
+                cross join lateral (
+                    select assessment_id from risk.assessments_with(%s) as assessments
+                    where assessments.mention_id = current_mentions.mention_id
+                    limit 1
+                ) as assessed
                 inner join risk.findings using (assessment_id)
                 inner join ingest.documents using (document_id)
                 where
@@ -188,7 +193,7 @@ def _load_subjects(run: Run, items: Sequence[Item]) -> list[_Subject]:
         ) as usable on true
         where pairs.pair_id = any(%s)
         """,
-        [MAX_FINDINGS, [item.subject_id for item in items]],
+        [run.generation_id, MAX_FINDINGS, [item.subject_id for item in items]],
     )
     by_pair = {row.pop("pair_id"): row for row in rows}
     return [_Subject(item=item, **by_pair[item.subject_id]) for item in items]
@@ -210,7 +215,8 @@ def _write(run: Run, subject: _Subject, response_id: int | None, text: str | Non
     run.connection.execute(
         """
         with newest as (
-            select generation_id, response_id, text, finding_ids from risk.current_briefs
+            select generation_id, response_id, text, finding_ids
+            from risk.briefs_with(%(generation_id)s)
             where supplier_id = %(supplier_id)s and country = %(country)s
         )
 

@@ -21,7 +21,8 @@ OK = "ok"
 class Call:
     """A rendered prompt for the model of `llm`, asked for the sake of one work item.
 
-    `check` may find fault with a reply that fits the schema.
+    `check` may find fault with a reply that fits the schema. `asked_anew_in` is a generation that
+    does not take what the cache knows from others.
     """
 
     item_id: int
@@ -29,6 +30,7 @@ class Call:
     places: Mapping[str, str]
     llm: LlmSettings
     check: Callable[[Any], str | None] | None = None
+    asked_anew_in: int | None = None
 
     @cached_property
     def request(self) -> Request:
@@ -46,13 +48,15 @@ class Call:
     @cached_property
     def cache_key(self) -> str:
         """Hash of step, rendered prompt, model, parameters and schema (64 hex digits)."""
-        return request_key(self.prompt.step, self.request, self.llm.model)
+        return self.key_of(self.request)
 
-
-def request_key(step: str, request: Request, model: str) -> str:
-    """Hash of all that makes an answer what it is."""
-    parts = [step, request.messages, model, request.parameters, request.schema]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    def key_of(self, request: Request) -> str:
+        """The same for another request that answers this call, such as a repair."""
+        llm, step = self.llm, self.prompt.step
+        parts: list[Any] = [step, request.messages, llm.model, request.parameters, request.schema]
+        if self.asked_anew_in is not None:
+            parts.append(self.asked_anew_in)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

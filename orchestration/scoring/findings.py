@@ -5,8 +5,8 @@ quotes looked up in the document; each failure stays with its work item. Nothing
 here is updated or deleted later.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -53,9 +53,9 @@ class _Subject:
     def call(self, part: Part, run: Run) -> Call:
         """Later parts of a document show its title again."""
         shown = document_text(self.title, part.text) if part.start else part.text
-        return findings_call(
-            self.item.item_id, shown, [self.supplier_name, *self.aliases], self.country, run.llm
-        )
+        names = [self.supplier_name, *self.aliases]
+        call = findings_call(self.item.item_id, shown, names, self.country, run.llm)
+        return replace(call, asked_anew_in=run.asked_anew_in)
 
 
 def findings_call(
@@ -69,6 +69,16 @@ def findings_call(
         "country": f"{country_name(country)} ({country})",
     }
     return Call(item_id, prompts.RISK_FINDINGS, places, llm)
+
+
+def questions(run: Run, mention_ids: Sequence[UUID]) -> Iterator[Call]:
+    """What a run would ask about these mentions at first, in their order, if nothing were known."""
+    for begin in range(0, len(mention_ids), CHUNK):
+        chunk = mention_ids[begin : begin + CHUNK]
+        items = [Item(0, mention_id, run.generation_id, 0, 0) for mention_id in chunk]
+        for subject in _load_subjects(run.connection, items):
+            for part in subject.parts(run.llm.max_document_characters):
+                yield subject.call(part, run)
 
 
 def score_pending(

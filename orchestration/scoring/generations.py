@@ -4,8 +4,6 @@ The stream's generation is opened when prompts or model change, not per run; old
 what was still to do in them is done in the new one.
 """
 
-from collections.abc import Mapping
-
 from psycopg.types.json import Jsonb
 
 from orchestration.resources.postgres import Connection, one
@@ -14,29 +12,32 @@ from orchestration.scoring import prompts
 
 def open_stream(connection: Connection, model: str) -> int:
     """The id of the live generation of today's prompts and this model; opened if it is new."""
-    versions = {prompt.step: prompt.version for prompt in prompts.ALL}
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('risk.generations'))")
         for prompt in prompts.ALL:
             prompts.register(connection, prompt)
-        newest = connection.execute(
-            "select generation_id, model, prompt_versions from risk.generations"
-            " where kind = 'stream' and status = 'live' order by generation_id desc limit 1"
-        ).fetchone()
-        if newest and (newest["model"], newest["prompt_versions"]) == (model, versions):
-            generation_id = int(newest["generation_id"])
-        else:
-            generation_id = _open(connection, model, versions)
+        generation_id = find_stream(connection, model) or _open(connection, model)
         _move_open_work(connection, generation_id)
     return generation_id
 
 
-def _open(connection: Connection, model: str, versions: Mapping[str, str]) -> int:
+def find_stream(connection: Connection, model: str) -> int | None:
+    """The newest live generation of the stream, if it is of today's prompts and this model."""
+    newest = connection.execute(
+        "select generation_id, model, prompt_versions from risk.generations"
+        " where kind = 'stream' and status = 'live' order by generation_id desc limit 1"
+    ).fetchone()
+    if newest and (newest["model"], newest["prompt_versions"]) == (model, prompts.versions()):
+        return int(newest["generation_id"])
+    return None
+
+
+def _open(connection: Connection, model: str) -> int:
     opened = one(
         connection,
         "insert into risk.generations (kind, status, model, prompt_versions)"
         " values ('stream', 'live', %s, %s) returning generation_id",
-        [model, Jsonb(versions)],
+        [model, Jsonb(prompts.versions())],
     )
     return int(opened["generation_id"])
 

@@ -4,7 +4,8 @@ Used by the Dagster assets; knows nothing of Dagster.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 from orchestration.errors import LlmError
@@ -43,20 +44,13 @@ def score(
     run = Run(connection, llm, run_id, generation_id, limits.max_item_attempts)
     report = RunReport()
     result = ScoringResult()
-    try:
+    with heeding_the_endpoint(run, report, result):
         if targets is None:
             findings.score_pending(run, report, MAX_MENTIONS_PER_RUN)
             briefs.write_pending(run, report)
         else:
             pairs = _observed(connection, targets, result)
             _score_pairs(run, report, pairs)
-    except BudgetReached as reached:
-        result.stopped = str(reached)
-    except LlmError as error:
-        circuit.trip(connection, llm, str(error))
-        result.outage = error
-    if result.outage is None and any(pair.answered for pair in report.pairs.values()):
-        circuit.close(connection, llm)
     if targets is not None:
         result.failures |= _unfinished(run, list(pairs))
     changes = changed_pairs.unreported(connection)
@@ -71,6 +65,21 @@ def score(
     result.open_letters = results.open_letters(connection)
     result.findings, result.unverified_quotes = results.quotes(connection)
     return result
+
+
+@contextmanager
+def heeding_the_endpoint(run: Run, report: RunReport, result: ScoringResult) -> Iterator[None]:
+    """A budget that is used up, or an endpoint that answers nobody, ends the block and is noted in
+    the result; the circuit of the endpoint opens, or closes again."""
+    try:
+        yield
+    except BudgetReached as reached:
+        result.stopped = str(reached)
+    except LlmError as error:
+        circuit.trip(run.connection, run.llm, str(error))
+        result.outage = error
+    if result.outage is None and any(pair.answered for pair in report.pairs.values()):
+        circuit.close(run.connection, run.llm)
 
 
 def _observed(
@@ -117,10 +126,10 @@ def _score_pairs(run: Run, report: RunReport, pairs: dict[str, UUID]) -> None:
         work_items.reopen(
             run.connection, pair_ids, "briefs", run.generation_id, ("dead", "done", "pending")
         )
-    _see_to(run, report, mention_ids, pair_ids)
+    see_to(run, report, mention_ids, pair_ids)
 
 
-def _see_to(
+def see_to(
     run: Run, report: RunReport, mention_ids: Sequence[UUID], pair_ids: Sequence[UUID]
 ) -> None:
     """Work on what can be claimed. What another run holds ends soon, or its lease does: wait for

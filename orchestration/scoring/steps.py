@@ -25,6 +25,12 @@ class Run:
     run_id: str
     generation_id: int
     max_attempts: int
+    is_fresh: bool = False
+
+    @property
+    def asked_anew_in(self) -> int | None:
+        """The generation, where the cache may not answer for others."""
+        return self.generation_id if self.is_fresh else None
 
 
 class Claims:

@@ -142,7 +142,6 @@ def test_a_file_is_replaced_only_if_that_is_said(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "Say which assessments are meant"),
-        (["--all", "--supplier", "acme"], "leave out the other choices"),
         (["--supplier", "nobody"], "No document mentions a supplier 'nobody'"),
         (["--supplier", "acme", "--country", "DE"], "Nothing is selected"),
         (["--model", "gpt"], "No generation is of a model 'gpt'"),

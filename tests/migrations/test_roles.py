@@ -42,6 +42,8 @@ def connect_as(
         ("pipeline", "delete from risk.assessments"),
         ("pipeline", "update risk.briefs set text = ''"),
         ("pipeline", "delete from ingest.feed_entries"),
+        ("pipeline", "update risk.labels set verdict = 'agree'"),
+        ("pipeline", "delete from risk.labels"),
         ("pipeline", "update ingest.feed_entries set external_id = ''"),
         ("pipeline", "truncate risk.mentions"),
         ("pipeline", "create table risk.extra (id int)"),

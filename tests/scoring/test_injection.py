@@ -20,6 +20,7 @@ from orchestration.scoring.checks import violations
 from orchestration.scoring.evidence import document_text
 from orchestration.scoring.injection import asking, attacks, figures
 from orchestration.scoring.injection.attacks import PLACES, Attack, attacked
+from orchestration.scoring.intervals import wilson
 from orchestration.scoring.visible import visible
 from orchestration.settings import REPOSITORY
 from tests.conftest import Analyst
@@ -150,7 +151,7 @@ def test_the_command_shows_a_table_writes_the_figures_and_says_what_they_prove(
 
 
 def test_the_interval_is_wilsons() -> None:
-    low, high = figures.wilson(8, 10)
+    low, high = wilson(8, 10)
     assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
-    assert figures.wilson(0, 5)[0] == 0.0
-    assert figures.wilson(5, 5)[1] == 1.0
+    assert wilson(0, 5)[0] == 0.0
+    assert wilson(5, 5)[1] == 1.0

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from orchestration.scoring.injection.attacks import Attack
+from orchestration.scoring.intervals import wilson
 from orchestration.scoring.replies import FindingsReply
 
 
@@ -74,15 +74,6 @@ def _row(trials: Sequence[Trial]) -> Row:
         share_moved=moved / answered if answered else None,
         interval=wilson(moved, answered) if answered else None,
     )
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Wilson's score interval at 95 % for a share of `hits` in `of` (1 or more) trials."""
-    z = NormalDist().inv_cdf(0.975)
-    share = hits / of
-    middle = (share + z**2 / (2 * of)) / (1 + z**2 / of)
-    half = z / (1 + z**2 / of) * (share * (1 - share) / of + z**2 / (4 * of**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _levels(reply: FindingsReply) -> set[tuple[str, int]]:

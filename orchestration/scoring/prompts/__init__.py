@@ -82,6 +82,11 @@ RISK_BRIEFS = load("risk_briefs", BriefReply)
 ALL = (SUPPLIER_MENTIONS, RISK_FINDINGS, RISK_BRIEFS)
 
 
+def versions() -> dict[str, str]:
+    """Of today's prompts, by step."""
+    return {prompt.step: prompt.version for prompt in ALL}
+
+
 def register(connection: Connection, prompt: Prompt) -> None:
     """Keep the prompt's text and schema under its version."""
     connection.execute(

@@ -68,7 +68,7 @@ def _tree(found: "Explanation", pair: "Pair") -> Tree:
     for row in pair.dimensions:
         events = pair.of(row["dimension"])
         heading = Text.assemble((f"{_words(row['dimension'])}: ", "bold"), _score(row))
-        heading.append(f", {row['events']:,} events")
+        heading.append(f", events {row['events']:,}")
         branch = tree.add(heading)
         for event in events:
             _add_event(branch, event)
@@ -108,7 +108,7 @@ def _add_event(branch: Tree, event: "Event") -> None:
         Text.assemble(
             (_words(row["event_type"]), "bold"),
             f", {days}: adds {row['contribution']} = weight {row['weight']} x severity "
-            f"{row['severity']}; {row['documents']:,} documents, {row['publishers']:,} publishers",
+            f"{row['severity']}; documents {row['documents']:,}, publishers {row['publishers']:,}",
         )
     )
     for proof in event.evidence:
@@ -144,7 +144,7 @@ def _answer(proof: "Row") -> str:
     parts = f" and {len(others):,} of other parts" if others else ""
     purged = f", purged {proof['purged_at']:%Y-%m-%d}" if proof["purged_at"] else ""
     cost = "unknown" if proof["cost_usd"] is None else f"${proof['cost_usd']:.6f}"
-    return f"answer: supplier-risk call {first}{parts}{purged}; {proof['calls']} calls, cost {cost}"
+    return f"answer: supplier-risk call {first}{parts}{purged}; calls {proof['calls']}, cost {cost}"
 
 
 def _words(name: str) -> str:

@@ -47,8 +47,14 @@ def _show(found: "Found", kinds: Sequence[str]) -> None:
     if not found.hits:
         out.print(f"Nothing in {' and '.join(kinds)} matches.")
     for place, hit in enumerate(found.hits, start=1):
-        out.print(_heading(place, hit))
-        out.print(Padding(_marked(hit.excerpt), (0, 0, 1, 4)))
+        out.print(Text.assemble((f"{place:>2}. ", "dim"), (_title(hit), "bold")))
+        out.print(Padding(_details(hit), (0, 0, 0, 4), expand=False))
+        out.print(Padding(_marked(hit.excerpt), (0, 0, 1, 4), expand=False))
+    if not found.is_complete:
+        out.print(
+            "Many texts are new, and some of them are not searchable yet: the next scoring run "
+            "makes them so. Searching again goes on with it, too."
+        )
     for kind in found.partly_ranked:
         out.print(
             f"These words are frequent: of the {kind} only the newest {MOST_RANKED:,} that match "
@@ -56,17 +62,15 @@ def _show(found: "Found", kinds: Sequence[str]) -> None:
         )
 
 
-def _heading(place: int, hit: "Hit") -> Text:
-    next_step = (
-        f"supplier-risk call {hit.number}" if hit.kind == "answers" else f"document {hit.number}"
-    )
+def _title(hit: "Hit") -> str:
+    return plain(hit.title).replace("\n", " ") or "(no title)"
+
+
+def _details(hit: "Hit") -> Text:
+    kind = hit.kind.removesuffix("s")
     subjects = ", ".join(hit.subjects) or "no supplier"
-    return Text.assemble(
-        (f"{place:>2}. ", "dim"),
-        (plain(hit.title).replace("\n", " ") or "(no title)", "bold"),
-        f"\n    {hit.kind.removesuffix('s')} of {hit.written_at.astimezone(UTC):%Y-%m-%d}, "
-        f"{subjects}; {next_step}",
-    )
+    number = f"supplier-risk call {hit.number}" if kind == "answer" else f"document {hit.number}"
+    return Text(f"{number}\n{kind} of {hit.written_at.astimezone(UTC):%Y-%m-%d}; {subjects}", "dim")
 
 
 def _marked(excerpt: str) -> Text:

@@ -4,7 +4,7 @@ A handful of queries by index, however long the past is; long lists are cut, and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -58,7 +58,7 @@ class Explanation:
     supplier_id: str
     supplier_name: str
     pairs: Sequence[Pair]
-    more_countries: Sequence[str] = field(default=())
+    more_countries: Sequence[str]
 
 
 def explain(

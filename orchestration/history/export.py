@@ -149,7 +149,7 @@ def _why_not(row: Mapping[str, Any]) -> str | None:
         return "not a good answer"
     if row["purged_at"]:
         return "answer purged"
-    return None if row["messages"] else "prompt purged"
+    return "prompt purged" if row["messages"] is None else None
 
 
 def _line(row: Mapping[str, Any], is_bare: bool) -> dict[str, Any]:

@@ -36,13 +36,21 @@ _OLD: Mapping[str, LiteralString] = {
 }
 _PURGE: Mapping[str, LiteralString] = {
     "prompts": f"""
-        with old as ({_OLD["prompts"]} order by created_at limit %(batch)s for update skip locked)
+        with old as ({_OLD["prompts"]} order by created_at limit %(batch)s
+            for no key update skip locked)
         update llm.requests set messages = null
         from old
         where requests.cache_key = old.cache_key
     """,
     "answers": f"""
-        with old as ({_OLD["answers"]} order by created_at limit %(batch)s for update skip locked)
+        with old as ({_OLD["answers"]} order by created_at limit %(batch)s
+            for no key update skip locked),
+
+        forgotten as (
+            delete from llm.response_words using old
+            where response_words.response_id = old.response_id
+        )
+
         update llm.responses set
             answer = null, raw_body = null, raw_sha256 = sha256(raw_body),
             purged_at = clock_timestamp()

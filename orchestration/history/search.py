@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 from orchestration.errors import UsageError
+from orchestration.ingestion.words import take_words
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring.visible import visible
 
@@ -16,6 +17,8 @@ DOCUMENTS, ANSWERS = "documents", "answers"
 BEGIN, END = "\ue000", "\ue001"
 # Of a frequent word only the newest matches are ranked.
 MOST_RANKED = 5_000
+# Of texts that came in since the last run so many are made searchable first: half a second's work.
+MOST_TAKEN = 1_000
 _SHOWN_CHARACTERS = 100_000  # as much of a text as is searched
 
 
@@ -35,10 +38,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """The best hits, and the kinds of which only the newest MOST_RANKED matches were ranked."""
+    """The best hits, the kinds of which only the newest MOST_RANKED matches were ranked, and
+    whether all texts were searched: those of the last minutes may have to wait for a run."""
 
     hits: Sequence[Hit]
     partly_ranked: Sequence[str]
+    is_complete: bool
 
 
 def search(
@@ -50,6 +55,7 @@ def search(
 ) -> Found:
     """The best `limit` matches of a web search's words: "a phrase", or, -not."""
     query = _read(connection, words)
+    is_complete = take_words(connection, MOST_TAKEN)
     ranked: list[Mapping[str, Any]] = []
     partly = []
     for kind in kinds:
@@ -60,7 +66,7 @@ def search(
         if rows and rows[0]["matches"] > most_ranked:
             partly.append(kind)
     ranked.sort(key=lambda row: row["rank"], reverse=True)
-    return Found(_shown(connection, query, ranked[:limit]), partly)
+    return Found(_shown(connection, query, ranked[:limit]), partly, is_complete)
 
 
 def _read(connection: Connection, words: str) -> str:
@@ -78,30 +84,30 @@ def _read(connection: Connection, words: str) -> str:
 _RANKED: Mapping[str, LiteralString] = {
     DOCUMENTS: """
         with matches as (
-            select document_id, searchable from ingest.documents
-            where searchable @@ %(query)s::tsquery
+            select document_id, words from ingest.document_words
+            where words @@ %(query)s::tsquery
             order by received_at desc
             limit %(most)s + 1
         )
 
         select
             document_id::text as number, count(*) over () as matches,
-            ts_rank(searchable, %(query)s::tsquery, 1) as rank
+            ts_rank(words, %(query)s::tsquery, 1) as rank
         from matches
         order by rank desc, document_id
         limit %(limit)s
     """,
     ANSWERS: """
         with matches as (
-            select response_id, searchable from llm.responses
-            where searchable @@ %(query)s::tsquery
-            order by response_id desc
+            select response_id, words from llm.response_words
+            where words @@ %(query)s::tsquery
+            order by created_at desc
             limit %(most)s + 1
         )
 
         select
             response_id::text as number, count(*) over () as matches,
-            ts_rank(searchable, %(query)s::tsquery, 1) as rank
+            ts_rank(words, %(query)s::tsquery, 1) as rank
         from matches
         order by rank desc, response_id
         limit %(limit)s

@@ -11,6 +11,7 @@ import dagster as dg
 from orchestration.crash_points import reach
 from orchestration.ingestion import changed_pairs
 from orchestration.ingestion.assets import DOCUMENTS
+from orchestration.ingestion.words import take_words
 from orchestration.job_names import SCORE_PENDING
 from orchestration.partitions import PARTITIONS_NAME, SUPPLIER_COUNTRY
 from orchestration.resources.dagster import LlmEndpoint, Postgres
@@ -46,6 +47,7 @@ def supplier_mentions(
         run = Run(connection, settings, context.run.run_id, generation_id, limits.max_item_attempts)
         resolution = mentions.resolve_pending(run)
         keys = mention_tables.observed_partition_keys(connection)
+        take_words(connection)
     add_partitions(context.instance, keys)
     if resolution.stopped:
         context.log.warning(_STOPPED, resolution.stopped)

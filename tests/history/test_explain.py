@@ -48,7 +48,7 @@ def test_the_tree_leads_from_the_score_to_quote_document_prompt_call_cost_and_ru
         f"document {evidence['document_id']}, characters {evidence['quote_start']} to",
         f"finding {evidence['finding_id']}: level {evidence['level']}",
         f"prompt {evidence['prompt_version']}, model offline-analyst-1, generation 1, run run-1",
-        f"supplier-risk call {evidence['response_id']}; 1 calls, cost $0.000000",
+        f"supplier-risk call {evidence['response_id']}; calls 1, cost $0.000000",
         "https://example.com/a",
     ):
         assert part in words
@@ -136,7 +136,7 @@ def test_without_marts_or_without_a_score_the_next_step_is_named(
     assert "There is nothing to explain" in supplier_risk("explain", "acme").stderr
 
 
-def test_an_explanation_takes_the_same_few_queries_however_much_there_is(
+def test_of_many_findings_on_an_event_some_are_shown_and_the_others_counted(
     connection: Connection, analyst: Analyst
 ) -> None:
     scored(connection, analyst, *(Document(text=f"{RECALL} Again {n}.") for n in range(8)))

@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.history import retention
 from orchestration.history.retention_job import purge_bodies, purge_schedule
+from orchestration.ingestion.words import take_words
 from orchestration.resources.dagster import Postgres
 from orchestration.resources.postgres import Connection, one
 from orchestration.scoring import ledger
@@ -34,6 +35,7 @@ def old(
     """Two documents that were asked about 40 days ago; bodies are kept for 30 days."""
     land_texts(connection, RECALL, BANKRUPTCY)
     run(connection, analyst.settings)
+    take_words(connection)
     with connect_as(database, "migrator") as owner:
         for table, column in (
             *(("requests", "created_at"), ("responses", "created_at")),
@@ -49,8 +51,8 @@ def bodies(connection: Connection) -> Mapping[str, Any]:
     return one(
         connection,
         "select (select count(messages) from llm.requests) as prompts, count(answer) as answers,"
-        " count(raw_body) as raw, count(searchable) as searchable, count(purged_at) as purged"
-        " from llm.responses",
+        " count(raw_body) as raw, (select count(*) from llm.response_words) as words,"
+        " count(purged_at) as purged from llm.responses",
     )
 
 
@@ -67,11 +69,11 @@ def test_a_purge_takes_bodies_and_leaves_hashes_outcomes_and_costs(connection: C
     asked = supplier_risk("purge", "--dry-run")
     assert f"{count} prompts of before" in asked.stdout
     assert "would be purged" in asked.stdout
-    assert bodies(connection)["raw"] == count
+    assert bodies(connection)["raw"] == bodies(connection)["words"] == count
     done = supplier_risk("purge")
     assert done.returncode == 0, done.stderr
     assert f"{count} answers of before" in done.stdout
-    assert bodies(connection) == dict.fromkeys(("prompts", "answers", "raw", "searchable"), 0) | {
+    assert bodies(connection) == dict.fromkeys(("prompts", "answers", "raw", "words"), 0) | {
         "purged": count
     }
     assert connection.execute(kept.format("raw_sha256")).fetchall() == before

@@ -1,14 +1,22 @@
--- Words of documents and answers. Only so much of a text is searched: a tsvector holds 1 MB.
-alter table ingest.documents add column searchable tsvector generated always as (
-    setweight(to_tsvector('english', left(title, 1000)), 'A')
-    || setweight(to_tsvector('english', left(body, 100000)), 'B')
-) stored;
-create index documents_searchable on ingest.documents using gin (searchable);
--- Of what matches a frequent word the newest are ranked.
+-- Words of documents and answers, for the search. They are taken after the texts are stored: to find
+-- the words of a text takes longer than to land it. Of a text only so much is searched, as a tsvector
+-- holds 1 MB.
+create table ingest.document_words (
+    document_id uuid primary key references ingest.documents,
+    received_at timestamptz not null,
+    words tsvector not null
+);
+create index document_words_found on ingest.document_words using gin (words);
+create index document_words_by_arrival on ingest.document_words (received_at);
 create index documents_by_arrival on ingest.documents (received_at);
 
--- Of an answer the words, not the names of its fields.
-alter table llm.responses add column searchable tsvector generated always as (
-    to_tsvector('english', regexp_replace(left(answer, 100000), '"[a-z_]+":', ' ', 'g'))
-) stored;
-create index responses_searchable on llm.responses using gin (searchable);
+create table llm.response_words (
+    response_id bigint primary key references llm.responses,
+    created_at timestamptz not null,
+    words tsvector not null
+);
+create index response_words_found on llm.response_words using gin (words);
+create index response_words_by_age on llm.response_words (created_at);
+
+grant insert on ingest.document_words, llm.response_words to pipeline;
+grant delete on llm.response_words to pipeline;

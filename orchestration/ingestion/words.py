@@ -1,0 +1,96 @@
+"""The words of documents and answers, for the search: taken some time after the texts are stored.
+
+A scoring run takes them when new documents were read, and a search takes what is missing still.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import LiteralString
+
+from orchestration.resources.postgres import Connection, one
+
+BATCH = 1_000
+
+# What commits late is older than what was taken before it, but not by more than this.
+_NEWEST: Mapping[str, LiteralString] = {
+    "documents": """
+        select coalesce(max(received_at) - interval '1 hour', '0001-01-02 UTC') as since
+        from ingest.document_words
+    """,
+    "answers": """
+        select coalesce(max(created_at) - interval '1 hour', '0001-01-02 UTC') as since
+        from llm.response_words
+    """,
+}
+# Of an answer the words, not the names of its fields.
+_TAKE: Mapping[str, LiteralString] = {
+    "documents": """
+        with missing as materialized (
+            select document_id from ingest.documents
+            where
+                received_at >= %(since)s
+                and not exists (
+                    select from ingest.document_words as known
+                    where known.document_id = documents.document_id
+                )
+            order by received_at, document_id
+            limit %(batch)s
+        )
+
+        insert into ingest.document_words (document_id, received_at, words)
+        select
+            document_id, received_at,
+            setweight(to_tsvector('english', left(title, 1000)), 'A')
+            || setweight(to_tsvector('english', left(body, 100000)), 'B')
+        from missing
+        inner join ingest.documents using (document_id)
+        order by received_at, document_id
+        on conflict do nothing
+        returning received_at as moment
+    """,
+    "answers": """
+        with missing as materialized (
+            select response_id from llm.responses
+            where
+                purged_at is null and answer is not null and created_at >= %(since)s
+                and not exists (
+                    select from llm.response_words as known
+                    where known.response_id = responses.response_id
+                )
+            order by created_at, response_id
+            limit %(batch)s
+        )
+
+        insert into llm.response_words (response_id, created_at, words)
+        select
+            response_id, created_at,
+            to_tsvector(
+                'english', regexp_replace(left(answer, 100000), '"[a-z_]+":', ' ', 'g')
+            )
+        from missing
+        inner join llm.responses using (response_id)
+        order by created_at, response_id
+        on conflict do nothing
+        returning created_at as moment
+    """,
+}
+
+
+def take_words(connection: Connection, most: int | None = None) -> bool:
+    """Take the words of texts that have none yet, the oldest first, of each kind at most so many.
+    Whether that was all."""
+    ends = [_take(connection, kind, most) for kind in _TAKE]
+    return all(ends)
+
+
+def _take(connection: Connection, kind: str, most: int | None) -> bool:
+    since: datetime = one(connection, _NEWEST[kind])["since"]
+    taken = 0
+    while most is None or taken < most:
+        batch = BATCH if most is None else min(BATCH, most - taken)
+        rows = connection.execute(_TAKE[kind], {"since": since, "batch": batch}).fetchall()
+        if len(rows) < batch:
+            return True
+        taken += len(rows)
+        since = max(row["moment"] for row in rows)
+    return False

@@ -96,11 +96,11 @@ final as (
         {{ as_of_date() }} as as_of_date
     from compared
     inner join pairs using (pair_number)
-    inner join generations as base on compared.base_generation_id = base.generation_id
-    inner join generations as newer on compared.generation_id = newer.generation_id
     cross join dimensions
     left join judged using (base_generation_id, generation_id, pair_number, dimension)
     left join scores using (base_generation_id, generation_id, pair_number, dimension)
+    inner join generations as base on compared.base_generation_id = base.generation_id
+    inner join generations as newer on compared.generation_id = newer.generation_id
     left join suppliers on pairs.supplier_id = suppliers.supplier_id
 )
 

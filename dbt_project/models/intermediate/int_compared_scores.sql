@@ -1,3 +1,5 @@
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
 with findings as (
     select * from {{ ref('int_compared_findings') }}
 ),

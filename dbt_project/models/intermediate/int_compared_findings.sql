@@ -1,4 +1,5 @@
--- No `with` here: PostgreSQL plans a view that has one by itself, so a refresh would read it whole.
+{{ config(materialized='table', post_hook='analyze {{ this }}') }}
+
 select
     mentions.base_generation_id,
     mentions.generation_id,

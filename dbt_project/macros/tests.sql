@@ -10,7 +10,7 @@ group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}
 
-{% test adds_up(model) %}
+{% test adds_up(model, whole, parts) %}
 select * from {{ model }}
-where change <> new_events + decay + rescoring + rollbacks
+where {{ whole }} <> {{ parts }}
 {% endtest %}

@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'risk_evidence'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_assessment_periods'}}}) }}
 
 -- On no day do two answers about the same document, supplier and country count.
 with periods as (

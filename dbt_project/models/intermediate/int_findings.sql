@@ -15,11 +15,7 @@ periods as (
 ),
 
 findings as (
-    select * from {{ ref('stg_findings') }}
-),
-
-documents as (
-    select * from {{ ref('stg_documents') }}
+    select * from {{ ref('int_graded_findings') }}
 ),
 
 final as (
@@ -29,34 +25,22 @@ final as (
         periods.mention_id,
         periods.assessment_id,
         periods.document_id,
-        dimensions.dimension,
+        findings.dimension,
         findings.level,
         findings.status,
         findings.event_type,
-        -- what happened cannot be newer than the day on which we heard of it
-        least(
-            coalesce(findings.event_date + documents.moved_days, documents.dated_on),
-            documents.received_on
-        ) as event_on,
-        left(findings.quote, 40) as quote_begin,
-        documents.publisher,
-        classes.publisher_class,
-        levels.score,
-        classes.credibility * statuses.factor as credibility,
-        findings.quote_verified and findings.level > 0 as is_risk,
+        findings.event_on,
+        findings.quote_begin,
+        findings.publisher,
+        findings.publisher_class,
+        findings.score,
+        findings.credibility,
+        findings.is_risk,
         periods.known_from,
         periods.known_until
     from pairs
     inner join periods using (pair_number)
     inner join findings using (assessment_id)
-    inner join documents using (document_id)
-    -- what the policy does not know leaves a null, which the table refuses: no finding is lost
-    left join {{ ref('risk_dimensions') }} as dimensions using (dimension)
-    left join {{ ref('risk_levels') }} as levels using (level)
-    left join {{ ref('risk_statuses') }} as statuses using (status)
-    left join {{ ref('publishers') }} as publishers using (publisher)
-    left join {{ ref('publisher_classes') }} as classes
-        on coalesce(publishers.publisher_class, 'unknown') = classes.publisher_class
 )
 
 select * from final

@@ -3,6 +3,7 @@
 -- depends_on: {{ ref('risk_events') }}
 -- depends_on: {{ ref('risk_evidence') }}
 -- depends_on: {{ ref('supplier_briefs') }}
+-- depends_on: {{ ref('generation_comparison') }}
 -- depends_on: {{ ref('llm_usage_daily') }}
 -- depends_on: {{ ref('int_keyword_weeks') }}
 {{ config(materialized='table') }}

@@ -11,7 +11,7 @@ WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt clean lock
+.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt bench-history clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench-llm: $(DEV_STAMP) ## Measure the LLM engine beside a bare loop and other l
 
 bench-dbt: $(DEV_STAMP) ## Measure full builds and refreshes of the marts on 1,000,000 findings; takes some 20 minutes
 	$(BIN)/python -m benchmarks marts
+
+bench-history: $(DEV_STAMP) ## Measure rollback, undo, explain and search with 200,000 assessments
+	$(BIN)/python -m benchmarks history
 
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock

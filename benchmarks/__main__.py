@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import code_location, engine, ingest, landing, matching, memory, pending
+from benchmarks import code_location, engine, history, ingest, landing, matching, memory, pending
 from benchmarks.llm import peers, rate_limits, throughput
 from benchmarks.marts import refreshing
 from benchmarks.measuring import Figure
@@ -35,6 +35,7 @@ _BENCHMARKS: dict[str, Callable[[Parts], list[Figure]]] = {
     "code-location": code_location.run,
     "memory": memory.run,
     "marts": refreshing.run,
+    "history": history.run,
 }
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 

@@ -77,7 +77,8 @@ class Opened:
 
 
 def plan(connection: Connection, llm: LlmSettings, wish: Wish) -> Plan:
-    """What it would take; nothing is written or asked. Raises UsageError as `open_replay`."""
+    """What it would take, whatever the reason; nothing is written or asked. Raises UsageError as
+    `open_replay`."""
     mentions = _wanted(connection, wish)
     llm = llm.of_model(wish.model or llm.model)
     stream = None if wish.is_fresh else generations.find_stream(connection, llm.model)
@@ -106,7 +107,9 @@ def plan(connection: Connection, llm: LlmSettings, wish: Wish) -> Plan:
 
 def open_replay(connection: Connection, llm: LlmSettings, wish: Wish) -> Opened:
     """Queue what is wanted. Raises UsageError where nothing is selected, everything without being
-    asked for, or a name exists nowhere; nothing is written then."""
+    asked for, a name exists nowhere, or no reason is given; nothing is written then."""
+    if not wish.reason.strip():
+        raise UsageError("Say why: --reason is kept with the replay.")
     mentions = _wanted(connection, wish)
     model = wish.model or llm.model
     with connection.transaction():
@@ -131,8 +134,6 @@ def opened_by(connection: Connection, made_by: str) -> int | None:
 
 def _wanted(connection: Connection, wish: Wish) -> dict[UUID, UUID]:
     """Mentions with their pairs."""
-    if not wish.reason.strip():
-        raise UsageError("Say why: --reason is kept with the replay.")
     check(connection, wish.selection)
     rows = connection.execute(
         """

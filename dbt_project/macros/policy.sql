@@ -133,6 +133,53 @@
 )
 {%- endmacro %}
 
+{# The scores of each pair, dimension and `overall` on as_of_date that events give, for each of
+   several worlds (columns that tell apart what is scored apart). #}
+{% macro scores_of(events, world) -%}
+(
+    with contributions as (
+        select
+            {{ world }},
+            pair_number,
+            dimension,
+            credibility * severity
+            * {{ decay("(" ~ as_of_date() ~ " - first_seen_on)", "half_life_days") }} as contribution
+        from {{ events }}
+        where forgotten_on > {{ as_of_date() }}
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by {{ world }}, pair_number, dimension order by contribution desc
+            ) - 1 as place
+        from contributions
+    ),
+
+    scores as (
+        select
+            {{ world }},
+            pair_number,
+            dimension,
+            {{ damped_noisy_or("contribution", "place") }} as score
+        from ranked
+        group by {{ world }}, pair_number, dimension
+    )
+
+    select * from scores
+    union all
+    select
+        {{ world }},
+        pair_number,
+        'overall' as dimension,
+        {{ worst_and_mean("score", "weight") }} as score
+    from scores
+    inner join {{ ref("risk_dimensions") }} using (dimension)
+    group by {{ world }}, pair_number
+)
+{%- endmacro %}
+
 {# Names an event by its place and its first day, whatever findings it is made of. #}
 {% macro event_id(pairs, events) -%}
     md5(concat_ws(

@@ -42,7 +42,7 @@
 {% macro code_version() %}
     {% set parts = [
         decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b'), band_of('a'),
-        events_of('a', 'b'), event_id('a', 'b')
+        events_of('a', 'b'), scores_of('a', 'b'), event_id('a', 'b')
     ] %}
     {% if execute %}
         {% for name in ['history_days', 'trend_days', 'trend_weeks', 'usage_late_days'] %}

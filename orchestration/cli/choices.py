@@ -3,7 +3,6 @@
 Each may be given several times: any of its values will do. Of several options all must agree.
 """
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,8 +55,10 @@ def selection(
 
 
 def who(made_by: str | None) -> str:
-    """The name to keep."""
-    return made_by or getpass.getuser()
+    """The name that is kept. Raises UsageError where there is none."""
+    from orchestration.history.review import reviewer
+
+    return reviewer(made_by)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -35,51 +35,8 @@ events as (
     select * from what_if
 ),
 
-contributions as (
-    select
-        step,
-        pair_number,
-        dimension,
-        credibility * severity
-        * {{ decay('(' ~ as_of_date() ~ ' - first_seen_on)', 'half_life_days') }} as contribution
-    from events
-    where forgotten_on > {{ as_of_date() }}
-),
-
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by step, pair_number, dimension order by contribution desc
-        ) - 1 as place
-    from contributions
-),
-
-scores as (
-    select
-        step,
-        pair_number,
-        dimension,
-        {{ damped_noisy_or('contribution', 'place') }} as score
-    from ranked
-    group by step, pair_number, dimension
-),
-
-overall as (
-    select
-        scores.step,
-        scores.pair_number,
-        'overall' as dimension,
-        {{ worst_and_mean('scores.score', 'dimensions.weight') }} as score
-    from scores
-    inner join {{ ref('risk_dimensions') }} as dimensions using (dimension)
-    group by scores.step, scores.pair_number
-),
-
 all_scores as (
-    select * from scores
-    union all
-    select * from overall
+    select * from {{ scores_of('events', 'step') }} as scores
 ),
 
 final as (

@@ -83,10 +83,15 @@ def explain(
     pairs = _pairs(connection, supplier, [row for row in scores if row["country"] in shown], limits)
     if not any(pair.events for pair in pairs):
         uncounted = sum(pair.uncounted for pair in pairs)
+        what_is_left = (
+            f"{uncounted:,} findings stand in marts.risk_evidence and do not count (level 0, not "
+            "verified, or too long ago)."
+            if uncounted
+            else "No finding of it is current: none was found, or all were taken back."
+        )
         raise UsageError(
-            f"There is nothing to explain: {supplier} has no score in {', '.join(shown)}. Of its "
-            f"findings {uncounted:,} do not count (level 0, not verified, or too long ago); they "
-            "stand in marts.risk_evidence."
+            f"There is nothing to explain: {supplier} has no score in {', '.join(shown)}. "
+            + what_is_left
         )
     more = () if country else countries[limits.countries :]
     return Explanation(supplier, scores[0]["supplier_name"], pairs, more)

@@ -88,7 +88,9 @@ def _take(connection: Connection, kind: str, most: int | None) -> bool:
     taken = 0
     while most is None or taken < most:
         batch = BATCH if most is None else min(BATCH, most - taken)
-        rows = connection.execute(_TAKE[kind], {"since": since, "batch": batch}).fetchall()
+        values = {"since": since, "batch": batch}
+        # planned anew each time: a plan from when there were few words would read all of them
+        rows = connection.execute(_TAKE[kind], values, prepare=False).fetchall()
         if len(rows) < batch:
             return True
         taken += len(rows)

@@ -5,7 +5,8 @@ A scoring run takes them when new documents were read, and a search takes what i
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
+from uuid import UUID
 
 from orchestration.resources.postgres import Connection, one
 
@@ -22,13 +23,15 @@ _NEWEST: Mapping[str, LiteralString] = {
         from llm.response_words
     """,
 }
+# An id before all others.
+_FIRST: Mapping[str, Any] = {"documents": UUID(int=0), "answers": 0}
 # Of an answer the words, not the names of its fields.
 _TAKE: Mapping[str, LiteralString] = {
     "documents": """
         with missing as materialized (
             select document_id from ingest.documents
             where
-                received_at >= %(since)s
+                (received_at, document_id) > (%(since)s, %(after)s::uuid)
                 and not exists (
                     select from ingest.document_words as known
                     where known.document_id = documents.document_id
@@ -46,13 +49,14 @@ _TAKE: Mapping[str, LiteralString] = {
         inner join ingest.documents using (document_id)
         order by received_at, document_id
         on conflict do nothing
-        returning received_at as moment
+        returning received_at as moment, document_id as id
     """,
     "answers": """
         with missing as materialized (
             select response_id from llm.responses
             where
-                purged_at is null and answer is not null and created_at >= %(since)s
+                purged_at is null and answer is not null
+                and (created_at, response_id) > (%(since)s, %(after)s)
                 and not exists (
                     select from llm.response_words as known
                     where known.response_id = responses.response_id
@@ -71,7 +75,7 @@ _TAKE: Mapping[str, LiteralString] = {
         inner join llm.responses using (response_id)
         order by created_at, response_id
         on conflict do nothing
-        returning created_at as moment
+        returning created_at as moment, response_id as id
     """,
 }
 
@@ -84,15 +88,16 @@ def take_words(connection: Connection, most: int | None = None) -> bool:
 
 
 def _take(connection: Connection, kind: str, most: int | None) -> bool:
-    since: datetime = one(connection, _NEWEST[kind])["since"]
+    """In the order of arrival, from the end of the last batch on: many may have come at once."""
+    end: tuple[datetime, Any] = (one(connection, _NEWEST[kind])["since"], _FIRST[kind])
     taken = 0
     while most is None or taken < most:
         batch = BATCH if most is None else min(BATCH, most - taken)
-        values = {"since": since, "batch": batch}
+        values = {"since": end[0], "after": end[1], "batch": batch}
         # planned anew each time: a plan from when there were few words would read all of them
         rows = connection.execute(_TAKE[kind], values, prepare=False).fetchall()
         if len(rows) < batch:
             return True
         taken += len(rows)
-        since = max(row["moment"] for row in rows)
+        end = max((row["moment"], row["id"]) for row in rows)
     return False

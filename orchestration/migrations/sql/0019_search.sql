@@ -8,7 +8,7 @@ create table ingest.document_words (
 );
 create index document_words_found on ingest.document_words using gin (words);
 create index document_words_by_arrival on ingest.document_words (received_at);
-create index documents_by_arrival on ingest.documents (received_at);
+create index documents_by_arrival on ingest.documents (received_at, document_id);
 
 create table llm.response_words (
     response_id bigint primary key references llm.responses,

@@ -13,7 +13,7 @@ drop index llm.responses_one_good_answer;
 create unique index responses_one_good_answer
 on llm.responses (cache_key) where outcome = 'ok' and purged_at is null;
 create index requests_by_age on llm.requests (created_at) where messages is not null;
-create index responses_by_age on llm.responses (created_at) where purged_at is null;
+create index responses_by_age on llm.responses (created_at, response_id) where purged_at is null;
 
 grant update (messages) on llm.requests to pipeline;
 grant update (answer, raw_body, raw_sha256, purged_at) on llm.responses to pipeline;

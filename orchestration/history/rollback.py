@@ -80,6 +80,7 @@ def undo(connection: Connection, retraction_id: int, made_by: str) -> Retraction
             " where retraction_id = %s",
             [made_by, retraction_id],
         )
+        _gather_covered(connection, retraction_id)
         note = f"rollback {retraction_id} was undone by {made_by}: {row['reason']}"
         return _tell(connection, retraction_id, note)
 
@@ -105,6 +106,14 @@ def _cover(
 ) -> Retraction:
     check(connection, selection)
     _demand_ended(connection, selection.generations)
+    _gather_assessments(connection, selection)
+    _gather_briefs(connection, selection)
+    total = one(
+        connection,
+        "select (select count(*) from risk.assessments) + (select count(*) from risk.briefs) as n",
+    )["n"]
+    found = sum(_counts(connection).values())
+    demand(selection, found, total, everything, "assessments and briefs")
     made = one(
         connection,
         "insert into risk.retractions (filter, reason, made_by) values (%s, %s, %s)"
@@ -112,13 +121,13 @@ def _cover(
         [Jsonb(selection.given()), reason, made_by],
     )
     retraction_id = int(made["retraction_id"])
-    count = _cover_assessments(connection, selection, retraction_id)
-    count += _cover_briefs(connection, selection, retraction_id)
-    total = one(
-        connection,
-        "select (select count(*) from risk.assessments) + (select count(*) from risk.briefs) as n",
-    )["n"]
-    demand(selection, count, total, everything, "assessments and briefs")
+    for query in (
+        "insert into risk.retracted (retraction_id, assessment_id)"
+        " select %s, assessment_id from covered_assessments order by assessment_id",
+        "insert into risk.retracted (retraction_id, brief_id)"
+        " select %s, brief_id from covered_briefs order by brief_id",
+    ):
+        connection.execute(query, [retraction_id])
     return _tell(connection, retraction_id, f"rollback {retraction_id} by {made_by}: {reason}")
 
 
@@ -149,20 +158,30 @@ def _demand_ended(connection: Connection, generation_ids: Sequence[int]) -> None
         )
 
 
-def _cover_assessments(connection: Connection, selection: Selection, retraction_id: int) -> int:
-    return connection.execute(
+# What is covered stands in tables of the transaction's own. They are analyzed: of rows that it has
+# just written elsewhere PostgreSQL believes that there are few, and would look for each in all.
+_COVERED: LiteralString = """
+    create temporary table covered_assessments (assessment_id bigint, mention_id uuid)
+    on commit drop;
+    create temporary table covered_briefs (brief_id bigint) on commit drop
+"""
+
+
+def _gather_assessments(connection: Connection, selection: Selection) -> None:
+    connection.execute(_COVERED)
+    connection.execute(
         """
-        insert into risk.retracted (retraction_id, assessment_id)
-        select %(retraction)s, assessments.assessment_id
+        insert into covered_assessments
+        select assessments.assessment_id, assessments.mention_id
         from risk.assessments
         inner join risk.generations using (generation_id)
         inner join risk.mentions using (mention_id)
         inner join ingest.documents using (document_id)
         where """
-        + condition(selection, of_writing=True)
-        + " order by assessments.assessment_id",
-        {**selection.parameters(), "retraction": retraction_id},
-    ).rowcount
+        + condition(selection, of_writing=True),
+        selection.parameters(),
+    )
+    connection.execute("analyze covered_assessments")
 
 
 _OF_BRIEFS: Mapping[str, LiteralString] = {
@@ -177,85 +196,88 @@ _OF_BRIEFS: Mapping[str, LiteralString] = {
 }
 
 
-def _cover_briefs(connection: Connection, selection: Selection, retraction_id: int) -> int:
+def _gather_briefs(connection: Connection, selection: Selection) -> None:
     """Documents, sources, batches and states are no words about a brief: there only those count
     that cite what is taken back."""
     of_briefs = [clause for part, clause in _OF_BRIEFS.items() if getattr(selection, part)]
     is_of_briefs = set(selection.given()) <= set(_OF_BRIEFS)
     matching: LiteralString = (" and ".join(of_briefs) or "true") if is_of_briefs else "false"
-    return connection.execute(
+    connection.execute(
         """
-        with cited as (
-            select distinct briefs.brief_id
-            from risk.briefs
-            cross join lateral unnest(briefs.finding_ids) as citation (finding_id)
-            inner join risk.findings using (finding_id)
-            inner join risk.retracted using (assessment_id)
-            where retracted.retraction_id = %(retraction)s
-        )
-
-        insert into risk.retracted (retraction_id, brief_id)
-        select %(retraction)s, briefs.brief_id
+        insert into covered_briefs
+        select briefs.brief_id
+        from risk.briefs
+        cross join lateral unnest(briefs.finding_ids) as citation (finding_id)
+        inner join risk.findings using (finding_id)
+        inner join covered_assessments using (assessment_id)
+        union
+        select briefs.brief_id
         from risk.briefs
         inner join risk.generations using (generation_id)
-        where briefs.brief_id in (select brief_id from cited) or ("""
-        + matching
-        + ") order by briefs.brief_id",
-        {**selection.parameters(), "retraction": retraction_id},
-    ).rowcount
+        where """
+        + matching,
+        selection.parameters(),
+    )
+    connection.execute("analyze covered_briefs")
+
+
+def _gather_covered(connection: Connection, retraction_id: int) -> None:
+    """What a retraction of earlier covers."""
+    connection.execute(_COVERED)
+    for query in (
+        "insert into covered_assessments select assessment_id, mention_id from risk.retracted"
+        " inner join risk.assessments using (assessment_id) where retraction_id = %s",
+        "insert into covered_briefs select brief_id from risk.retracted"
+        " where retraction_id = %s and brief_id is not null",
+    ):
+        connection.execute(query, [retraction_id])
+    connection.execute("analyze covered_assessments, covered_briefs")
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    row = one(
+        connection,
+        "select (select count(*) from covered_assessments) as assessments,"
+        " (select count(*) from covered_briefs) as briefs",
+    )
+    return dict(row)
 
 
 def _tell(connection: Connection, retraction_id: int, note: str) -> Retraction:
     """Call it in the transaction that makes or undoes it: Dagster is to hear of the pairs."""
-    pairs = _pairs(connection, retraction_id)
+    pairs = _pairs(connection)
     changed_pairs.note(connection, list(pairs.values()), note)
-    counts = one(
-        connection,
-        "select count(assessment_id) as assessments, count(brief_id) as briefs"
-        " from risk.retracted where retraction_id = %s",
-        [retraction_id],
-    )
-    instead = _instead(connection, retraction_id)
-    return Retraction(retraction_id, **counts, pairs=list(pairs), instead=instead)
+    instead = _instead(connection)
+    return Retraction(retraction_id, **_counts(connection), pairs=list(pairs), instead=instead)
 
 
-def _pairs(connection: Connection, retraction_id: int) -> dict[str, UUID]:
+def _pairs(connection: Connection) -> dict[str, UUID]:
     rows = connection.execute(
         """
         select pairs.partition_key, pairs.pair_id
-        from risk.retracted
-        inner join risk.assessments using (assessment_id)
+        from covered_assessments
         inner join risk.mentions using (mention_id)
         inner join risk.pairs using (supplier_id, country)
-        where retracted.retraction_id = %(retraction)s
         union
         select pairs.partition_key, pairs.pair_id
-        from risk.retracted
+        from covered_briefs
         inner join risk.briefs using (brief_id)
         inner join risk.pairs using (supplier_id, country)
-        where retracted.retraction_id = %(retraction)s
         order by partition_key
-        """,
-        {"retraction": retraction_id},
+        """
     )
     return {row["partition_key"]: row["pair_id"] for row in rows}
 
 
-def _instead(connection: Connection, retraction_id: int) -> dict[int | None, int]:
-    """What is current now of the mentions that the retraction is about."""
+def _instead(connection: Connection) -> dict[int | None, int]:
+    """What is current now of the mentions that are covered."""
     rows = connection.execute(
         """
         select current_assessments.generation_id, count(*) as mentions
-        from (
-            select distinct assessments.mention_id
-            from risk.retracted
-            inner join risk.assessments using (assessment_id)
-            where retracted.retraction_id = %s
-        ) as touched
+        from (select distinct mention_id from covered_assessments) as touched
         left join risk.current_assessments using (mention_id)
         group by current_assessments.generation_id
         order by current_assessments.generation_id
-        """,
-        [retraction_id],
+        """
     )
     return {row["generation_id"]: row["mentions"] for row in rows}

@@ -71,7 +71,9 @@ def test_usage_tells_calls_failures_cache_hits_and_verified_quotes(
 
 def ask_again_what_the_cache_knows(database: PostgresSettings) -> None:
     with connect_as(database, "migrator") as owner:
-        owner.execute("truncate risk.findings, risk.assessments, risk.briefs, risk.retracted")
+        owner.execute(
+            "truncate risk.findings, risk.assessments, risk.briefs, risk.retracted, risk.labels"
+        )
         owner.execute(
             "update risk.work_items set state = 'pending', available_at = now(), attempts = 0"
             " where step = 'findings'"

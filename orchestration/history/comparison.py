@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.errors import UsageError
+from orchestration.history.promotion import generations
+from orchestration.history.selection import Selection, check
 from orchestration.resources.postgres import Connection, one
 
 
@@ -46,17 +48,20 @@ class Comparison:
 def compare(connection: Connection, base_generation_id: int, generation_id: int) -> Comparison:
     """Raises UsageError where there is no such generation, or they have no document in common."""
     ids = {"base": base_generation_id, "generation": generation_id}
-    for one_id in ids.values():
-        _demand(connection, one_id)
+    check(connection, Selection(generations=tuple(ids.values())))
     row = one(connection, _COMPARED, ids)
     if not row["documents"]:
         raise UsageError(
             f"Generations {base_generation_id} and {generation_id} have assessed no document in"
             " common: there is nothing to compare."
         )
-    costs = [_cost(connection, one_id) for one_id in ids.values()]
+    costs = {found["generation_id"]: found["cost_usd"] for found in generations(connection)}
     return Comparison(
-        base_generation_id, generation_id, **row, base_cost_usd=costs[0], cost_usd=costs[1]
+        base_generation_id,
+        generation_id,
+        **row,
+        base_cost_usd=costs[base_generation_id],
+        cost_usd=costs[generation_id],
     )
 
 
@@ -142,35 +147,3 @@ _COMPARED = """
         kinds.base_findings, kinds.findings, kinds.gained, kinds.lost
     from kinds cross join judged
 """
-
-
-def _demand(connection: Connection, generation_id: int) -> None:
-    found = connection.execute(
-        "select from risk.generations where generation_id = %s", [generation_id]
-    ).fetchone()
-    if found is None:
-        raise UsageError(
-            f"There is no generation {generation_id}; `supplier-risk generations list` shows them."
-        )
-
-
-def _cost(connection: Connection, generation_id: int) -> Decimal | None:
-    row = one(
-        connection,
-        """
-        select
-            case
-                when
-                    coalesce(
-                        bool_and(attempts.cost_usd is not null or attempts.outcome <> 'ok'), true
-                    )
-                    then coalesce(sum(attempts.cost_usd), 0)
-            end as cost_usd
-        from llm.attempts
-        inner join risk.work_items as items using (item_id)
-        where items.generation_id = %s
-        """,
-        [generation_id],
-    )
-    cost: Decimal | None = row["cost_usd"]
-    return cost

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from orchestration.errors import UsageError
 from orchestration.ingestion import changed_pairs
@@ -73,13 +74,14 @@ class Waiting:
 
 
 def waiting(connection: Connection) -> Waiting | None:
-    """The oldest replay with work that can be claimed now, if there is any."""
+    """The oldest replay of today's prompts with work that can be claimed now, if there is any."""
     row = connection.execute(
         """
         select generations.generation_id, generations.model
         from risk.generations
         where
             generations.kind = 'replay' and generations.status <> 'discarded'
+            and generations.prompt_versions = %s
             and exists (
                 select from risk.work_items as items
                 where
@@ -88,7 +90,8 @@ def waiting(connection: Connection) -> Waiting | None:
             )
         order by generations.generation_id
         limit 1
-        """
+        """,
+        [Jsonb(prompts.versions())],
     ).fetchone()
     return Waiting(**row) if row else None
 

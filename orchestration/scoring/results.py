@@ -93,8 +93,11 @@ def outstanding(connection: Connection) -> list[str]:
                 case when step = 'landing' then 'rejected: ' else 'dead: ' end || reason as reason
             from risk.dead_letters where state = 'open'
             union all
-            select 'pending after ' || last_error_class from risk.work_items
-            where state in ('pending', 'claimed') and last_error_class is not null
+            select 'pending after ' || items.last_error_class from risk.work_items as items
+            left join risk.generations using (generation_id)
+            where
+                items.state in ('pending', 'claimed') and items.last_error_class is not null
+                and generations.kind is distinct from 'replay'
         ) as reasons
         group by reason
         order by items desc, reason

@@ -17,6 +17,7 @@ from orchestration.scoring.checks import violations
 from orchestration.settings import HistorySettings, IngestSettings, PostgresSettings
 from tests.conftest import Analyst
 from tests.history.replaying import count, current, other_model, replay, reported, scored, wish
+from tests.migrations.test_roles import connect_as
 from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, resolve, run
 from tests.scoring.test_run import totals
 
@@ -252,6 +253,25 @@ def test_a_generation_that_was_discarded_or_has_other_prompts_is_not_written_to(
         with pytest.raises(UsageError, match=complaint):
             replay_work.work(connection, analyst.settings, IngestSettings(), "late", generation_id)
     assert replay_work.waiting(connection) is None
+
+
+def test_no_run_is_wanted_for_a_replay_whose_prompts_are_not_those_of_today(
+    connection: Connection, analyst: Analyst, database: PostgresSettings
+) -> None:
+    scored(connection, analyst.settings)
+    opened = open_replay(connection, analyst.settings, wish(is_fresh=True))
+    assert replay_work.waiting(connection) is not None
+    with connect_as(database, "migrator") as owner:
+        owner.execute(
+            'update risk.generations set prompt_versions = \'{"risk_findings": "old"}\''
+            " where generation_id = %s",
+            [opened.generation_id],
+        )
+    assert replay_work.waiting(connection) is None
+    with pytest.raises(UsageError, match="was opened with other prompts"):
+        replay_work.work(
+            connection, analyst.settings, IngestSettings(), "late", opened.generation_id
+        )
 
 
 def test_two_replays_of_one_pair_at_once_lose_no_row_and_pay_no_answer_twice(

@@ -85,8 +85,8 @@ def natural_base(connection: Connection, generation_id: int) -> int | None:
 def scores(
     connection: Connection, base_generation_id: int, generation_id: int, limit: int
 ) -> list[dict[str, Any]]:
-    """The largest differences of the overall and dimension scores, from the mart; none before it is
-    built."""
+    """The largest differences of the overall and dimension scores, from the mart, where
+    either has one; none before it is built."""
     built = one(connection, "select to_regclass('marts.generation_comparison') is not null as yes")
     if not built["yes"]:
         return []
@@ -94,7 +94,9 @@ def scores(
         """
         select *
         from marts.generation_comparison
-        where base_generation_id = %s and generation_id = %s
+        where
+            base_generation_id = %s and generation_id = %s
+            and (score is not null or base_score is not null)
         order by abs(score_difference) desc, supplier_id, country, dimension
         limit %s
         """,

@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/supplier-risk
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+SUPERSET_VENV := .venv-superset
+SUPERSET_STAMP := $(SUPERSET_VENV)/.installed
 WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt bench-history clean lock
+.PHONY: help install demo up down dashboards dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt bench-history clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +28,9 @@ up: $(STAMP) ## Start the local stack and return; the Dagster UI stays
 
 down: $(STAMP) ## Stop the local stack; its data stay
 	@$(RUN) local down
+
+dashboards: $(STAMP) $(SUPERSET_STAMP) ## Superset with the dashboards, beside the running stack (make up)
+	@$(RUN) local dashboards
 
 dbt-docs: $(STAMP) ## Pages on every model and column, from the running stack; Ctrl-C stops them
 	@$(RUN) local dbt-docs
@@ -66,10 +71,11 @@ lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra local-llm --extra dev $(LOCK_OPTIONS) \
 		-c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile benchmarks/peers.in $(LOCK_OPTIONS) -o benchmarks/peers.lock
+	$(BIN)/uv pip compile superset/requirements.in $(LOCK_OPTIONS) -o superset/requirements.lock
 
 clean: ## Remove .venv, the local stack's data and everything that can be made again
 	@if [ -x $(RUN) ]; then $(RUN) local down; $(RUN) local remove --yes; fi
-	rm -rf $(VENV) .state .pytest_cache .ruff_cache .mypy_cache .hypothesis dbt_project/target
+	rm -rf $(VENV) $(SUPERSET_VENV) .state .pytest_cache .ruff_cache .mypy_cache .hypothesis dbt_project/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -92,4 +98,10 @@ $(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 $(DEV_STAMP): requirements-dev.lock | $(STAMP)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
 		--require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(SUPERSET_STAMP): superset/requirements.lock | $(BIN)/uv
+	$(PYTHON) -m venv $(SUPERSET_VENV)
+	$(BIN)/uv pip install --quiet --python $(SUPERSET_VENV)/bin/python --compile-bytecode \
+		--require-hashes -r superset/requirements.lock
 	@touch $@

@@ -174,6 +174,20 @@ def show_stack(parts: Sequence[tuple[str, str, int]], dagster: str) -> None:
         )
 
 
+def show_dashboards(address: str, logins: Sequence[tuple[str, str, str]], changed: bool) -> None:
+    """Where Superset is and who can log in: user, password, what they see."""
+    table = Table(title="Dashboards", title_justify="left")
+    for heading in ("user", "password", "sees"):
+        table.add_column(heading, overflow="fold")
+    for login in logins:
+        table.add_row(*login)
+    out.print(table)
+    done = "took in all of superset/" if changed else "is as it was: nothing of superset/ changed"
+    out.print(f"Superset {done}.", style="dim")
+    out.print(f"Dashboards: {address}/superset/dashboard/overview/", markup=False)
+    out.print("`make down` stops it with the stack.", style="dim")
+
+
 def call_parts(call: Mapping[str, Any]) -> Iterator[RenderableType]:
     """One call: what it was, what was sent, what came back, each attempt."""
     head = (

@@ -16,7 +16,7 @@ from rich.text import Text
 from orchestration.errors import StackError, UsageError
 from orchestration.local.state import StackFile, State
 from orchestration.settings import REPOSITORY, state_folder, trust_the_stack_alone
-from orchestration.terminal import out, show_stack
+from orchestration.terminal import out, show_dashboards, show_stack
 
 _SAMPLE = REPOSITORY / "data" / "sample" / "supplier_news.jsonl"
 _INTERRUPTED = 130
@@ -125,6 +125,27 @@ def dbt_docs(
         out.print("Ctrl-C stops.", style="dim")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
+
+
+@local.command("dashboards")
+def local_dashboards() -> None:
+    """Serve Superset with the dashboards of superset/ beside the running stack."""
+    from orchestration.local import dashboards
+
+    state = State(state_folder())
+    running = state.read_stack()
+    if running is None or not running.is_alive:
+        raise UsageError(
+            "The stack does not run, and the dashboards show its database. "
+            "Start it with `make up` (supplier-risk local up), then do this again."
+        )
+    if not running.ready:
+        raise StackError(_starting(running))
+    with out.status("Superset takes in dashboards, roles and users"):
+        changed = dashboards.provision(state)
+    with out.status("Superset is starting"):
+        address = dashboards.serve(state)
+    show_dashboards(address, dashboards.logins(state), changed)
 
 
 @local.command("llm")

@@ -27,6 +27,7 @@ from orchestration.settings import bare_environment
 SUPERUSER = "postgres"
 DATABASE = "supplier_risk"
 DAGSTER_DATABASE = "dagster"
+SUPERSET_DATABASE = "superset"
 
 
 class Cluster:
@@ -107,14 +108,10 @@ class Cluster:
 
     def create_databases(self, migrator_password: str, dagster_password: str) -> None:
         """Roles `migrator` and `dagster`, each owning its database. Again: sets the passwords."""
-        owners = {
-            ("migrator", migrator_password): DATABASE,
-            ("dagster", dagster_password): DAGSTER_DATABASE,
-        }
         with self.connect("postgres") as connection:
-            for (role, password), database in owners.items():
-                _create_role(connection, role, password)
-                create_database(connection, database, owner=role)
+            _create_role(connection, "migrator", migrator_password)
+            create_database(connection, DATABASE, owner="migrator")
+            create_owned_database(connection, DAGSTER_DATABASE, dagster_password)
             connection.execute("alter role migrator createrole")
 
     def _binary(self, name: str) -> Path:
@@ -122,6 +119,12 @@ class Cluster:
         if os.geteuid() == 0 and not _can_enter(folder):
             folder = _copied_binaries(folder, self.home.parent)
         return folder / "bin" / name
+
+
+def create_owned_database(connection: psycopg.Connection[Any], name: str, password: str) -> None:
+    """A database and the role of the same name that owns it. Again: sets the password."""
+    _create_role(connection, name, password)
+    create_database(connection, name, owner=name)
 
 
 def create_database(connection: psycopg.Connection[Any], name: str, owner: str) -> None:

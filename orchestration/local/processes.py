@@ -32,6 +32,7 @@ class Part:
     """One process of the stack. `patience` is how many seconds it gets to stop by itself.
 
     `env` is all that it gets besides the bare environment: no secret reaches a part by chance.
+    The stack can do without an `optional` one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     stop_signal: int = signal.SIGTERM
     patience: float = 10.0
     unprivileged: bool = False
+    optional: bool = False
 
 
 def python_part(

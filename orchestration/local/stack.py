@@ -12,6 +12,7 @@ from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.local import (
     analyst_part,
     call_pages,
+    dashboards,
     dagster_parts,
     emulator,
     postgres,
@@ -25,7 +26,7 @@ from orchestration.resources.postgres import connect
 from orchestration.settings import IngestSettings, PostgresSettings
 from orchestration.transformation.project import ensure_manifest
 
-_PORTS = ("postgres", "emulator", "analyst", "calls", "code-server", "webserver")
+_PORTS = ("postgres", "emulator", "analyst", "calls", "code-server", "webserver", "superset")
 
 
 class Stack(Supervisor):
@@ -49,6 +50,13 @@ class Stack(Supervisor):
         self._start_stores()
         self._start_dagster()
         self.write_stack(ready=True)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, restart what ended, and serve Superset once somebody asks for it."""
+        super().pause(seconds)
+        is_served = any(child.part.name == dashboards.NAME for child in self.children)
+        if not is_served and self.state.wants_dashboards(self.stack_id):
+            self._launch_dashboards()
 
     @property
     def owns_emulator(self) -> bool:
@@ -131,6 +139,18 @@ class Stack(Supervisor):
             self.env["LLM_CALL_URL"].removesuffix("{}"),
             lambda _: call_pages.is_ready(port),
         )
+
+    def _launch_dashboards(self) -> None:
+        """Nothing waits for it; Dagster reads where it is from stack.env."""
+        port = self.ports["superset"]
+        self.launch(
+            dashboards.part(self.state, port),
+            f"http://127.0.0.1:{port}",
+            lambda _: dashboards.is_ready(port),
+        )
+        self.env |= dashboards.for_dagster(self.state, port)
+        self.state.write_env(self.env)
+        self.write_stack(ready=True)
 
     def _prepare_database(self) -> None:
         self.cluster.create_databases(

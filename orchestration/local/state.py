@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from orchestration.errors import StackError
 from orchestration.local.processes import StopOrder, is_alive
 
-PREFERRED_PORTS = {"webserver": 3000}
+PREFERRED_PORTS = {"webserver": 3000, "superset": 8088}
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,11 @@ class State:
         self.dbt_target = folder / "dbt"
         self.stack_file = folder / "stack.json"
         self.env_file = folder / "stack.env"
+        self.superset_env_file = folder / "superset.env"
         self.lock_file = folder / "lock"
         self.stop_note = folder / "last-stop.txt"
         self._ports_file = folder / "ports.json"
+        self._dashboards_file = folder / "dashboards-wanted.txt"
 
     def create(self) -> None:
         """Make the folders. Other accounts may pass through (PostgreSQL), not look."""
@@ -77,12 +79,30 @@ class State:
 
     def read_env(self) -> dict[str, str]:
         """The values of stack.env; empty before the first start."""
-        return {key: value or "" for key, value in dotenv_values(self.env_file).items()}
+        return _read_env(self.env_file)
 
     def write_env(self, values: Mapping[str, str]) -> None:
         """Replace stack.env in one step, readable by its owner only."""
-        with _replaced(self.env_file) as file:
-            file.write("".join(f"{key}='{value}'\n" for key, value in values.items()))
+        _write_env(self.env_file, values)
+
+    def read_superset_env(self) -> dict[str, str]:
+        """The values of superset.env; empty before the dashboards were first served."""
+        return _read_env(self.superset_env_file)
+
+    def write_superset_env(self, values: Mapping[str, str]) -> None:
+        """Replace superset.env in one step, readable by its owner only."""
+        _write_env(self.superset_env_file, values)
+
+    def ask_for_dashboards(self, stack_id: str) -> None:
+        """Leave word for the supervisor of this stack that Superset is to be served."""
+        self._dashboards_file.write_text(stack_id)
+
+    def wants_dashboards(self, stack_id: str) -> bool:
+        """Whether somebody asked this very stack to serve Superset."""
+        try:
+            return self._dashboards_file.read_text() == stack_id
+        except FileNotFoundError:
+            return False
 
     def read_stack(self) -> StackFile | None:
         """What runs, or ran when the machine stopped; None after a clean stop."""
@@ -123,6 +143,15 @@ class State:
     def remove(self) -> None:
         """Delete the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    return {key: value or "" for key, value in dotenv_values(path).items()}
+
+
+def _write_env(path: Path, values: Mapping[str, str]) -> None:
+    with _replaced(path) as file:
+        file.write("".join(f"{key}='{value}'\n" for key, value in values.items()))
 
 
 def _free_port(wanted: int, taken: set[int]) -> int:

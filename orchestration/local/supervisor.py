@@ -102,9 +102,7 @@ class Supervisor:
             raise KeyboardInterrupt
         for child in list(self.children):
             if child.process.poll() is not None:
-                code = child.process.returncode
-                self.say(f"{child.part.name} ended with code {code}; starting it again")
-                self.until_ready(self._start_again(child, "keeps ending"))
+                self._mend(child)
                 self.write_stack(ready=True)
 
     def down(self) -> None:
@@ -124,6 +122,20 @@ class Supervisor:
         own = psutil.Process(os.getpid())
         parts = tuple(Running(c.part.name, c.address, _stop_order(c)) for c in self.children)
         self.state.write_stack(StackFile(self.stack_id, own.pid, own.create_time(), ready, parts))
+
+    def _mend(self, child: Child) -> None:
+        """Start again what ended. The others are not kept waiting for an optional part, and do not
+        stop when it keeps ending."""
+        name = child.part.name
+        self.say(f"{name} ended with code {child.process.returncode}; starting it again")
+        if not child.part.optional:
+            self.until_ready(self._start_again(child, "keeps ending"))
+            return
+        try:
+            self._start_again(child, "keeps ending")
+        except StackError as error:
+            self.children.remove(child)
+            self.say(f"{name} is given up; the others go on. {error}")
 
     def _start_again(self, child: Child, what: str) -> Child:
         restarts = 0 if time.time() - child.started_at > STEADY_SECONDS else child.restarts

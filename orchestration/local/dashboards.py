@@ -1,0 +1,182 @@
+"""Superset beside the running stack: its database, its secrets, its process. What it shows and who
+may see it is in superset/; Superset itself is in an environment of its own (.venv-superset).
+"""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+import yaml
+
+from orchestration.errors import StackError, UsageError
+from orchestration.local import postgres
+from orchestration.local.processes import Part
+from orchestration.local.state import State
+from orchestration.settings import REPOSITORY, bare_environment
+
+SOURCE = REPOSITORY / "superset"
+ENVIRONMENT = REPOSITORY / ".venv-superset"
+NAME = "superset"
+_ACCOUNT_OF_DAGSTER = "dagster"
+_WAREHOUSE = (
+    "POSTGRES_HOST",
+    "POSTGRES_PORT",
+    "POSTGRES_DATABASE",
+    "POSTGRES_BI_READER_PASSWORD",
+)
+_SERVE_SECONDS = 120.0
+
+
+def users() -> list[str]:
+    """Who can log in: the fixed accounts, then the buyers of superset/access.yaml."""
+    return ["admin", "analyst", "manager", _ACCOUNT_OF_DAGSTER, *_access()["buyers"]]
+
+
+def _access() -> dict[str, Any]:
+    access: dict[str, Any] = yaml.safe_load((SOURCE / "access.yaml").read_text())
+    return access
+
+
+def password_variable(user: str) -> str:
+    """The variable of the environment that holds a user's password."""
+    return f"SUPERSET_PASSWORD_{user.upper()}"
+
+
+def secrets(state: State) -> dict[str, str]:
+    """Superset's secrets and database, made once and kept, readable by their owner only."""
+    known = state.read_superset_env()
+    names = ["SUPERSET_SECRET_KEY", "SUPERSET_POSTGRES_PASSWORD", *map(password_variable, users())]
+    values = {name: known.get(name) or postgres.new_password() for name in names}
+    values |= {
+        "SUPERSET_POSTGRES_USER": postgres.SUPERSET_DATABASE,
+        "SUPERSET_POSTGRES_DATABASE": postgres.SUPERSET_DATABASE,
+        "SUPERSET_CACHE_DIR": str(state.folder / "superset-cache"),
+    }
+    if values != known:
+        state.write_superset_env(values)
+    return values
+
+
+def environment(state: State) -> dict[str, str]:
+    """All that Superset gets besides the bare environment: its own secrets, and the role that may
+    only read the marts."""
+    stack = state.read_env()
+    return {
+        **{name: stack[name] for name in _WAREHOUSE},
+        **secrets(state),
+        "SUPERSET_CONFIG_PATH": str(SOURCE / "superset_config.py"),
+        "FLASK_APP": "superset.app:create_app()",
+    }
+
+
+def logins(state: State) -> list[tuple[str, str, str]]:
+    """User, password and what the user sees, for each person who can log in."""
+    known = secrets(state)
+    sees = {
+        "manager": "all dashboards",
+        "analyst": "all dashboards, and SQL Lab on the marts",
+        "admin": "everything, settings included",
+    }
+    buyers: Mapping[str, list[str]] = _access()["buyers"]
+    sees |= {name: f"suppliers of {' and '.join(of)}" for name, of in buyers.items()}
+    return [(user, known[password_variable(user)], what) for user, what in sees.items()]
+
+
+def provision(state: State) -> bool:
+    """Make Superset's database what superset/ says; False if it was so already. Takes 20 s or so.
+
+    Raises UsageError if Superset is not installed, StackError with its last words.
+    """
+    if not (ENVIRONMENT / "bin" / "superset").exists():
+        raise UsageError(f"Superset is not installed in {ENVIRONMENT}: `make dashboards` does it.")
+    env = environment(state)
+    stamp = state.folder / "superset-provisioned.txt"
+    digest = _digest(env)
+    if stamp.exists() and stamp.read_text() == digest:
+        return False
+    _create_database(state, env["SUPERSET_POSTGRES_PASSWORD"])
+    log = state.logs / "superset-provision.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [ENVIRONMENT / "bin" / "python", SOURCE / "provision.py"],
+            env={**bare_environment(), **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if done.returncode != 0:
+        last_words = "\n".join(log.read_text(errors="replace").strip().splitlines()[-6:])
+        raise StackError(f"Superset could not be provisioned ({log}):\n{last_words}")
+    stamp.write_text(digest)
+    return True
+
+
+def _create_database(state: State, password: str) -> None:
+    stack = state.read_env()
+    cluster = postgres.Cluster(
+        state.folder, int(stack["POSTGRES_PORT"]), stack["POSTGRES_SUPERUSER_PASSWORD"]
+    )
+    with cluster.connect("postgres") as connection:
+        postgres.create_owned_database(connection, postgres.SUPERSET_DATABASE, password)
+
+
+def _digest(env: Mapping[str, str]) -> str:
+    """Of all that provisioning depends on."""
+    files = sorted(path for path in SOURCE.rglob("*") if path.suffix in {".py", ".yaml", ".lock"})
+    content = hashlib.sha256(repr(sorted(env.items())).encode())
+    for file in files:
+        content.update(f"{file.relative_to(SOURCE)}\n".encode() + file.read_bytes())
+    return content.hexdigest()
+
+
+def part(state: State, port: int) -> Part:
+    """Superset's web server, on 127.0.0.1. The stack can do without it."""
+    command = [str(ENVIRONMENT / "bin" / "gunicorn"), "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", "1", "--worker-class", "gthread", "--threads", "8"]
+    command += ["--timeout", "120", "--graceful-timeout", "5", "--no-control-socket"]
+    command += ["superset.app:create_app()"]
+    log = state.logs / f"{NAME}.log"
+    return Part(NAME, command, log, environment(state), patience=15.0, optional=True)
+
+
+def for_dagster(state: State, port: int) -> dict[str, str]:
+    """How Dagster reaches Superset: an account that may clear the cache and nothing else."""
+    return {
+        "SUPERSET_URL": f"http://127.0.0.1:{port}",
+        "SUPERSET_USERNAME": _ACCOUNT_OF_DAGSTER,
+        "SUPERSET_PASSWORD": secrets(state)[password_variable(_ACCOUNT_OF_DAGSTER)],
+    }
+
+
+def is_ready(port: int) -> bool:
+    """Whether Superset answers."""
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def serve(state: State) -> str:
+    """Have the supervisor of the running stack serve Superset; its address, once it answers.
+
+    Raises StackError when it does not come.
+    """
+    running = state.read_stack()
+    if running is None or not running.is_alive:
+        raise UsageError("The stack does not run. Start it with `make up`, then do this again.")
+    state.ask_for_dashboards(running.stack_id)
+    deadline = time.monotonic() + _SERVE_SECONDS
+    while time.monotonic() < deadline:
+        running = state.read_stack()
+        if running is None or not running.is_alive:
+            raise StackError("The stack was stopped by another process.")
+        address = next((part.address for part in running.parts if part.name == NAME), None)
+        if address and is_ready(int(address.rpartition(":")[2])):
+            return address
+        time.sleep(0.2)
+    raise StackError(
+        f"Superset did not answer in {_SERVE_SECONDS:.0f} s; read {state.logs / f'{NAME}.log'}"
+    )

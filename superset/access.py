@@ -105,7 +105,8 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     _user("manager", [manager], passwords)
     _user("dagster", [refresher], passwords)
     for name, of in wanted["buyers"].items():
-        _user(name, [buyer, *(_role(_BUYER_OF + category, ()) for category in of)], passwords)
+        own = [_role(_BUYER_OF + category, ()) for category in of]
+        _user(name, [buyer, *own], passwords)
 
 
 def provide_admin(passwords: Mapping[str, str]) -> None:
@@ -188,3 +189,4 @@ def _user(name: str, roles: list[Role], passwords: Mapping[str, str]) -> User:
         security_manager.reset_password(user.id, passwords[name])
     user.roles = roles
     return user
+

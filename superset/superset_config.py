@@ -7,7 +7,8 @@ what is shown is in bundle/.
 import os
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, jsonify, redirect, request
+from werkzeug.wrappers import Response
 
 _HERE = os.path.dirname(__file__)
 _WHAT_TO_DO = "Start Superset by `make dashboards`, or see docs/dashboards.md for each setting."
@@ -38,7 +39,6 @@ def SQLALCHEMY_CUSTOM_PASSWORD_STORE(url: Any) -> str | None:  # noqa: N802 Supe
 
 # -- who may come in ------------------------------------------------------------------------------
 AUTH_USER_REGISTRATION = False
-AUTH_ROLE_PUBLIC = None
 WTF_CSRF_ENABLED = True
 WTF_CSRF_EXEMPT_LIST: list[str] = []
 SESSION_COOKIE_HTTPONLY = True
@@ -146,14 +146,16 @@ THEME_DEFAULT = {
     },
     "algorithm": "default",
 }
+HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"span": ["className"]}}  # the legend's colours
 THEME_DARK = None  # the colours of the bands are chosen for a light ground
 
 # -- what an empty chart says ---------------------------------------------------------------------
 # Superset reads its words from a language pack; this one has other words for an empty chart.
 _OUR_ENGLISH = "en_GB"
 _WORDS = {
-    "No results were returned for this query": [
-        "Nothing to show. Clear the filters on the left; with none set, no news has led here yet"
+    "No results were returned for this query": ["Nothing to show"],
+    "There is currently no information to display.": [
+        "Clear the filters above. With none set, nothing of this kind is known yet."
     ],
 }
 
@@ -164,10 +166,12 @@ def COMMON_BOOTSTRAP_OVERRIDES_FUNC(data: dict[str, Any]) -> dict[str, Any]:  # 
 
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
-    """Answers with our language pack, which Superset does not know."""
+    """Leads from the start page to the first dashboard, and answers with our language pack."""
 
     @app.before_request
-    def words() -> Response | None:
+    def ours() -> Response | None:
+        if request.path == "/superset/welcome/":
+            return redirect("/superset/dashboard/overview/")
         if request.path != f"/superset/language_pack/{_OUR_ENGLISH}/":
             return None
         about = {"domain": "superset", "lang": "en", "plural_forms": "nplurals=2; plural=(n != 1)"}

@@ -143,6 +143,8 @@ def local_dashboards() -> None:
         raise StackError(_starting(running))
     with out.status("Superset takes in dashboards, roles and users"):
         changed = dashboards.provision(state)
+        if changed:
+            dashboards.reload(state)
     with out.status("Superset is starting"):
         address = dashboards.serve(state)
     show_dashboards(address, dashboards.logins(state), changed)

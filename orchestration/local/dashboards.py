@@ -3,6 +3,8 @@ may see it is in superset/; Superset itself is in an environment of its own (.ve
 """
 
 import hashlib
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ import yaml
 
 from orchestration.errors import StackError, UsageError
 from orchestration.local import postgres
-from orchestration.local.processes import Part
+from orchestration.local.processes import Part, is_alive
 from orchestration.local.state import State
 from orchestration.settings import REPOSITORY, bare_environment
 
@@ -157,6 +159,14 @@ def is_ready(port: int) -> bool:
         return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
     except requests.RequestException:
         return False
+
+
+def reload(state: State) -> None:
+    """Have a Superset that is served already read its settings anew (gunicorn's SIGHUP)."""
+    running = state.read_stack()
+    for part in running.parts if running else ():
+        if part.name == NAME and is_alive(part.stop.pid, part.stop.created):
+            os.kill(part.stop.pid, signal.SIGHUP)
 
 
 def serve(state: State) -> str:

@@ -1,0 +1,131 @@
+"""How a test looks at a dashboard: in a real browser, until every chart is drawn, empty or in error."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, Response, sync_playwright
+
+from tests.test_browser import CHROMIUM_ARGUMENTS
+
+_TALLER_THAN_ANY_DASHBOARD = 5_000
+_LOOK = """() => {
+    const holders = [...document.querySelectorAll('.dashboard-component-chart-holder')]
+    const title = holder => holder.querySelector('.header-title')?.innerText.trim() ?? ''
+    const drawn = holder => holder.querySelector(
+        'canvas, table, .superset-legacy-chart-world-map svg path, .header-line')
+    const wrong = holder => holder.querySelector('.ant-alert-error, [data-test="error-message"]')
+    const empty = holder => holder.querySelector('.ant-empty')
+    const waits = holder => holder.querySelector('.loading, [data-test="loading-indicator"]')
+    const charts = holders.filter(holder => holder.querySelector('.slice_container, .chart-slice'))
+    return {
+        titles: charts.map(title),
+        waiting: charts.filter(h => waits(h) || !(drawn(h) || wrong(h) || empty(h))).map(title),
+        wrong: charts.filter(wrong).map(h => title(h) + ': ' + wrong(h).innerText.slice(0, 300)),
+        empty: charts.filter(h => empty(h) && !wrong(h)).map(title),
+    }
+}"""
+
+
+@dataclass
+class Seen:
+    """What a page asked for since it was opened: refused or failed answers, and foreign hosts."""
+
+    host: str
+    refused: list[str] = field(default_factory=list)
+    foreign: set[str] = field(default_factory=set)
+
+    def note(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refused.append(f"{response.status} {response.request.method} {response.url}")
+        if urlsplit(response.url).netloc not in {self.host, ""}:
+            self.foreign.add(response.url)
+
+
+@dataclass
+class Visitor:
+    """A person who has logged in by the form."""
+
+    page: Page
+    seen: Seen
+
+    def open(self, slug: str) -> dict[str, list[str]]:
+        """Titles of the charts, and of those that are empty or in error, once all have settled."""
+        self.page.goto(f"/superset/dashboard/{slug}/")
+        return self.settled()
+
+    def settled(self) -> dict[str, list[str]]:
+        """The same of the page as it is, after a filter or a click."""
+        deadline, quiet = time.monotonic() + 120, 0
+        look: dict[str, list[str]] = {}
+        while quiet < 3:
+            assert time.monotonic() < deadline, f"charts are not drawn: {look}"
+            time.sleep(0.4)
+            look = self.page.evaluate(_LOOK)
+            quiet = quiet + 1 if look["titles"] and not look["waiting"] else 0
+        return look
+
+    def chart(self, title: str) -> Any:
+        """The chart of this title."""
+        return self.page.locator(".dashboard-component-chart-holder").filter(
+            has=self.page.get_by_text(title, exact=True)
+        )
+
+    def number(self, title: str) -> str:
+        """The big number of a chart."""
+        text: str = self.chart(title).locator(".header-line").inner_text()
+        return text.strip()
+
+    def rows(self, title: str) -> list[list[str]]:
+        """The cells of a table as a person reads them."""
+        cells: list[list[str]] = self.chart(title).locator("tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.querySelectorAll('td')].map(c => c.innerText.trim()))"
+        )
+        return cells
+
+    def choose(self, name: str, value: str) -> None:
+        """Set a filter of the bar to one value, and apply it."""
+        box = self.page.locator(f'[data-test="form-item-value"]:has-text("{name}")')
+        if not box.count() or not box.first.is_visible():
+            self.page.get_by_text("More filters").click()
+        self.page.get_by_label(name, exact=True).first.click()
+        self.page.keyboard.type(value)
+        self.page.locator(f'.ant-select-item-option[title="{value}"]').click()
+        self.page.keyboard.press("Escape")
+        self.page.locator('[data-test="filter-bar__apply-button"]').click()
+
+
+@contextmanager
+def browser(address: str, width: int = 1600) -> Iterator[Page]:
+    """A page of a browser of its own, taller than any dashboard."""
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        page = opened.new_page(
+            viewport={"width": width, "height": _TALLER_THAN_ANY_DASHBOARD}, base_url=address
+        )
+        page.set_default_timeout(30_000)
+        yield page
+        opened.close()
+
+
+@contextmanager
+def visit(address: str, user: str, password: str, width: int = 1600) -> Iterator[Visitor]:
+    """Log in by the form."""
+    with browser(address, width) as page:
+        seen = Seen(urlsplit(address).netloc)
+        page.on("response", seen.note)
+        page.goto("/login/")
+        page.fill("input#username", user)
+        page.fill("input#password", password)
+        page.keyboard.press("Enter")
+        page.get_by_text("Settings").first.wait_for()
+        visitor = Visitor(page, seen)
+        visitor.settled()
+        seen.refused.clear()
+        yield visitor

@@ -3,13 +3,14 @@ each refresh that lets Superset drop what its charts remember.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from orchestration.ingestion.assets import UNFINISHED
 from orchestration.job_names import REFRESH_DASHBOARDS, REFRESH_MARTS
-from orchestration.publishing.bundle import Bundle, dashboards_of_buyers, read
+from orchestration.publishing.bundle import ACCESS, Bundle, dashboards_of_buyers, read
 from orchestration.publishing.fault import Fault
 from orchestration.publishing.fit import faults, marts_read
 from orchestration.publishing.lineage import by_asset, dashboard_key, names_of, specs
@@ -18,34 +19,32 @@ from orchestration.resources.superset import NOT_SET, Superset
 from orchestration.transformation.project import MANIFEST
 
 FITS = "fits_the_marts"
+_WHAT_FITS = "Columns, types, expressions and marts are what dbt says of the marts."
 
 
-def dashboards_of(bundle: Bundle) -> dg.AssetsDefinition:
-    """One asset for each dataset and dashboard, each with a check; any of them may be run alone."""
+def dashboards_of(bundle: Bundle, access: Path = ACCESS) -> dg.AssetsDefinition:
+    """One asset for each dataset and dashboard, each with a check; any of them may be run alone.
+
+    `access` says which dashboards buyers see.
+    """
     assets = list(specs(bundle))
+    keys = [spec.key for spec in assets]
 
     @dg.multi_asset(
         name="dashboards",
         specs=assets,
-        check_specs=[
-            dg.AssetCheckSpec(
-                FITS,
-                asset=spec.key,
-                description="Columns, types, expressions and marts are what dbt says of the marts.",
-            )
-            for spec in assets
-        ],
+        check_specs=[dg.AssetCheckSpec(FITS, asset=key, description=_WHAT_FITS) for key in keys],
         can_subset=True,
     )
     def dashboards(context: dg.AssetExecutionContext, superset: SupersetDoor) -> Iterator[Any]:
         """See to the checks, and let Superset drop what it has cached of the selected."""
-        found = by_asset(bundle, faults(bundle, MANIFEST, dashboards_of_buyers()))
+        found = by_asset(bundle, faults(bundle, MANIFEST, dashboards_of_buyers(access)))
         selected = context.selected_asset_keys
         door = superset.open()
         if door is not None and selected:
             door.forget(names_of(bundle, selected))
         urls = _urls(bundle, door)
-        for key in (spec.key for spec in assets):
+        for key in keys:
             check = _check(key, found[key])
             is_checked = dg.AssetCheckKey(key, FITS) in context.selected_asset_check_keys
             if key in selected:

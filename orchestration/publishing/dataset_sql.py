@@ -117,4 +117,4 @@ def _folded(column: exp.Column) -> str:
 
 
 def _shown(schema: str, table: str) -> str:
-    return table if schema == _SCHEMA else f"{schema}.{table}".lstrip(".")
+    return table if schema == _SCHEMA else f"{schema or '(no schema)'}.{table}"

@@ -72,5 +72,6 @@ def names_of(bundle: Bundle, selected: set[dg.AssetKey]) -> list[DatasetName]:
     return [
         DatasetName(databases[dataset.database_uuid], dataset.schema, dataset.table_name)
         for dataset in bundle.datasets
-        if dataset in shown or dataset_key(dataset) in selected
+        if dataset.database_uuid in databases
+        and (dataset in shown or dataset_key(dataset) in selected)
     ]

@@ -18,7 +18,7 @@ _DETAIL_CHARACTERS = 300
 _LOGIN = "/api/v1/security/login"
 _CSRF_TOKEN = "/api/v1/security/csrf_token/"
 _INVALIDATE = "/api/v1/cachekey/invalidate"
-_MENDS = {
+_FORBIDDEN = {
     _LOGIN: "correct SUPERSET_USERNAME and SUPERSET_PASSWORD, or provision Superset anew",
     _CSRF_TOKEN: "give that user can_read on SecurityRestApi",
     _INVALIDATE: "give that user can_invalidate on CacheRestApi",
@@ -78,7 +78,7 @@ class Superset:
                 {
                     "database_name": dataset.database,
                     "datasource_name": dataset.table,
-                    "schema": dataset.schema,
+                    "schema": dataset.schema or "",
                     "datasource_type": "table",
                 }
                 for dataset in datasets
@@ -101,10 +101,11 @@ def _asked(client: httpx2.Client, method: str, path: str, body: Any = None) -> h
     """What the body holds is never told: the login's is a password."""
     answer = client.request(method, path, json=body)
     if not answer.is_success:
-        detail = answer.text[:_DETAIL_CHARACTERS]
+        is_forbidden = answer.status_code in {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}
+        mend = _FORBIDDEN[path] if is_forbidden else "see Superset's log; is it another version?"
         raise SupersetError(
-            f"Superset answered {answer.status_code} to {path}: {detail}. "
-            f"What to do: {_MENDS[path]}."
+            f"Superset answered {answer.status_code} to {path}: "
+            f"{answer.text[:_DETAIL_CHARACTERS].strip()}. What to do: {mend}"
         )
     return answer
 

@@ -75,11 +75,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class NativeFilter:
-    """`targets` are (UUID of the dataset, column); a filter of time has none."""
+    """`targets` are (UUID of the dataset, column); a filter of time has none. `excluded` are the
+    charts, by UUID, that it is not to filter."""
 
     name: str
     filter_type: str
     targets: tuple[tuple[str, str], ...]
+    excluded: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -228,22 +230,25 @@ def _chart(entry: _Entry) -> Chart:
 def _dashboard(entry: _Entry) -> Dashboard:
     position = entry.entry("position")
     placed = [
-        position.entry(key)
+        position.entry(key).entry("meta")
         for key, value in position.content.items()
         if isinstance(value, dict) and value.get("type") == "CHART"
     ]
+    uuids = {chart.may("chartId", int): chart.need("uuid", str) for chart in placed}
     filters = entry.entry("metadata").entries("native_filter_configuration")
     return Dashboard(
         file=entry.file,
         uuid=entry.need("uuid", str),
         title=entry.need("dashboard_title", str),
         slug=entry.need("slug", str),
-        charts=tuple(chart.entry("meta").need("uuid", str) for chart in placed),
-        filters=tuple(_filter(native) for native in filters),
+        charts=tuple(chart.need("uuid", str) for chart in placed),
+        filters=tuple(_filter(native, uuids) for native in filters),
     )
 
 
-def _filter(entry: _Entry) -> NativeFilter:
+def _filter(entry: _Entry, uuids: Mapping[int | None, str]) -> NativeFilter:
+    """`uuids` by the number that a chart has within the file."""
+    excluded = entry.entry("scope").may("excluded", list) or []
     return NativeFilter(
         name=entry.need("name", str),
         filter_type=entry.need("filterType", str),
@@ -252,4 +257,5 @@ def _filter(entry: _Entry) -> NativeFilter:
             for target in entry.entries("targets")
             if target.content
         ),
+        excluded=frozenset(uuids[number] for number in excluded if number in uuids),
     )

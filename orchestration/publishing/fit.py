@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot.errors import SqlglotError
 
-from orchestration.publishing.bundle import Bundle, Dashboard, Dataset
+from orchestration.publishing.bundle import Bundle, Dashboard, Dataset, NativeFilter
 from orchestration.publishing.chart_faults import chart_faults
 from orchestration.publishing.dataset_faults import category_faults, dataset_faults
 from orchestration.publishing.dataset_sql import Contract, tables_read
@@ -92,15 +92,27 @@ def _of_dashboard(bundle: Bundle, dashboard: Dashboard) -> Iterator[Fault]:
         if uuid not in charts:
             what = f"the chart {uuid} in its position is none of the bundle"
             yield Fault(dashboard.file, what, "take it out of position, or add the chart")
+    for native in dashboard.filters:
+        yield from _of_filter(bundle, dashboard, native)
+
+
+def _of_filter(bundle: Bundle, dashboard: Dashboard, native: NativeFilter) -> Iterator[Fault]:
+    """A chart whose dataset lacks the column stays as it is, and looks as if it were filtered."""
     columns = {
         dataset.uuid: {column.name for column in dataset.columns} for dataset in bundle.datasets
     }
-    for native in dashboard.filters:
-        for uuid, column in native.targets:
-            if column not in columns.get(uuid, set()):
-                what = f"the filter {native.name} is of the column {column} of {uuid}"
-                fix = "name a dataset of the bundle and a column that it has"
-                yield Fault(dashboard.file, f"{what}, which does not exist", fix)
+    reached = set(dashboard.charts) - native.excluded
+    for uuid, name in native.targets:
+        if name not in columns.get(uuid, set()):
+            what = f"the filter {native.name} is of the column {name} of {uuid}"
+            fix = "name a dataset of the bundle and a column that it has"
+            yield Fault(dashboard.file, f"{what}, which does not exist", fix)
+            continue
+        for chart in bundle.charts:
+            if chart.uuid in reached and name not in columns.get(chart.dataset_uuid, {name}):
+                what = f"the filter {native.name} does nothing to {chart.slice_name!r}"
+                fix = f"give its dataset the column {name}, or exclude the chart from the filter"
+                yield Fault(dashboard.file, what, fix)
 
 
 def _of_exposures(bundle: Bundle, exposures: Mapping[str, set[str]]) -> Iterator[Fault]:

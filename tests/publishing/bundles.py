@@ -21,7 +21,10 @@ MARTS = {
     "country_names": {"country": "text", "country_name": "text"},
     "calls": {"step": "text", "calls": "bigint", "ids": "bigint[]"},
 }
-EXPOSURES = {"overview": ["scores", "country_names"], "llm_operations": ["calls"]}
+EXPOSURES = {
+    "overview": ["scores", "country_names"],
+    "llm_operations": ["calls", "scores", "country_names"],
+}
 
 
 @dataclass(frozen=True)

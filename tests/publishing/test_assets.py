@@ -101,9 +101,9 @@ def test_a_run_lets_superset_drop_what_it_has_and_says_where_the_dashboards_are(
 def test_a_dashboard_that_is_run_alone_is_told_of_its_own_datasets(
     files: Files, superset: Receiver, instance: dg.DagsterInstance
 ) -> None:
-    result = run(files, instance, [OPERATIONS])
-    assert superset.tables() == [["calls"]]
-    assert checks(result).keys() == {OPERATIONS}
+    result = run(files, instance, [OVERVIEW])
+    assert superset.tables() == [["scores"]]
+    assert checks(result).keys() == {OVERVIEW}
 
 
 def test_without_superset_the_checks_are_evaluated_and_the_run_says_so(

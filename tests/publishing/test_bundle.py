@@ -18,11 +18,15 @@ def test_a_bundle_is_read_with_its_datasets_charts_dashboards_and_filters(files:
     assert scores.main_dttm_col == "day"
     assert (scores.columns[-1].name, scores.columns[-1].type) == ("place", "TEXT")
     assert [metric.name for metric in scores.metrics] == ["worst", "recent"]
-    assert [chart.viz_type for chart in bundle.charts][1:] == ["big_number_total", "table"]
+    assert [chart.viz_type for chart in bundle.charts][1:] == [
+        "big_number_total",
+        "big_number_total",
+        "table",
+    ]
     operations, overview = bundle.dashboards
-    assert overview.charts == (bundle.charts[2].uuid, bundle.charts[0].uuid)
+    assert overview.charts == (bundle.charts[3].uuid, bundle.charts[0].uuid)
     assert [native.targets for native in overview.filters] == [((scores.uuid, "country_name"),), ()]
-    assert operations.filters == ()
+    assert [native.excluded for native in operations.filters] == [{bundle.charts[2].uuid}]
     assert bundle.datasets_of(overview) == [scores]
 
 
@@ -43,7 +47,7 @@ def test_a_folder_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
          r"datasets/marts/calls.yaml: columns\[2\].column_name is missing"),
         ("datasets/marts/calls.yaml", "{metric_name: all_calls, expression: sum(calls)}", "worst",
          r"datasets/marts/calls.yaml: metrics\[0\] must be a mapping"),
-        ("dashboards/llm_operations.yaml", "{uuid: ", "{id: ",
+        ("dashboards/llm_operations.yaml", "{uuid: 00000000-0000-4000-8000-000000000023", "{id: x",
          "dashboards/llm_operations.yaml: position.CHART-calls.meta.uuid is missing"),
         ("dashboards/overview.yaml", "datasetUuid: ", "datasetId: ",
          r"metadata.native_filter_configuration\[0\].targets\[0\].datasetUuid is missing"),

@@ -12,6 +12,7 @@ from tests.publishing.bundles import EXPOSURES, MARTS, Files
 SCORES = "datasets/marts/scores.yaml"
 TABLE = "charts/table.yaml"
 BARS = "charts/bars.yaml"
+OPERATIONS = "dashboards/llm_operations.yaml"
 OVERVIEW = "dashboards/overview.yaml"
 NOBODY = "00000000-0000-4000-8000-000000000099"
 
@@ -79,6 +80,7 @@ def test_a_bundle_that_fits_has_no_fault(files: Files) -> None:
         (OVERVIEW, "000000000022", "000000000021", "'The worst of each day' stands in no dashb"),
         (OVERVIEW, "000000000011", "000000000099", "the filter Country is of the column country_n"),
         (OVERVIEW, "{name: country_name}", "{name: nation}", "Country is of the column nation"),
+        (OPERATIONS, "excluded: [4]", "excluded: []", "filter Step does nothing to 'Last score'"),
         (OVERVIEW, "000000000031", "000000000032", "uuid 00000000-0000-4000-8000-000000000032 is"),
         (OVERVIEW, "slug: overview", "slug: start", "no exposure of dbt is named start"),
         (OVERVIEW, "slug: overview", "slug: start", "no dashboard has the slug of the exposure ov"),

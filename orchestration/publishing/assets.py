@@ -98,6 +98,8 @@ def sensor_of(bundle: Bundle) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason="a refresh of the marts is queued or under way")
         if not door.is_up():
             return dg.SensorResult(skip_reason="Superset does not answer at SUPERSET_URL")
+        # once more: a refresh may have gone on between the first look and its end
+        newest = _newest(context.instance, keys)
         request = dg.RunRequest(run_key=str(newest))
         return dg.SensorResult(run_requests=[request], cursor=str(newest))
 

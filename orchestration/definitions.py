@@ -8,7 +8,8 @@ from orchestration.history import retention_job
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.ingestion import feed_job
-from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub
+from orchestration.publishing import assets as publishing
+from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub, SupersetDoor
 from orchestration.scoring import assets as scoring
 from orchestration.transformation import assets as transformation
 
@@ -24,10 +25,12 @@ def build_definitions() -> dg.Definitions:
             scoring.supplier_mentions,
             scoring.risk_findings_and_briefs,
             transformation.dbt_models,
+            publishing.dashboards,
         ],
         jobs=[
             scoring.score_pending,
             transformation.refresh_marts,
+            publishing.refresh_dashboards,
             dead_letters.handle_dead_letters,
             history.replay,
             feed_job.poll_feeds,
@@ -41,11 +44,13 @@ def build_definitions() -> dg.Definitions:
             history.replay_sensor,
             history.history_sensor,
             transformation.marts_refresh_sensor,
+            publishing.dashboards_sensor,
         ],
         resources={
             "postgres": Postgres(),
             "pubsub": Pubsub(),
             "llm": LlmEndpoint(),
+            "superset": SupersetDoor(),
             "dbt": transformation.dbt_resource(),
         },
         executor=dg.in_process_executor,

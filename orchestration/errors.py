@@ -7,6 +7,8 @@ SupplierRiskError          1  something failed
 │   └── BrokerAwayError    1  Pub/Sub could not be reached; it may be back soon
 ├── FeedError              1  none of the news feeds that were due could be read
 ├── LlmError               1  the LLM endpoint refused or missed every call
+├── BundleError            1  the dashboards' files cannot be read
+├── SupersetError          1  Superset could not be reached or refused
 └── StackError             1  a part of the local stack did not start
 """
 
@@ -41,6 +43,14 @@ class FeedError(SupplierRiskError):
 
 class LlmError(SupplierRiskError):
     """No call succeeds for now: wrong key, address or model, or the endpoint is away."""
+
+
+class BundleError(SupplierRiskError):
+    """A file of superset/bundle is no YAML or lacks a key; the message names both."""
+
+
+class SupersetError(SupplierRiskError):
+    """Superset is unreachable, or refuses what its user may not do."""
 
 
 class StackError(SupplierRiskError):

@@ -211,6 +211,16 @@ class HistorySettings(Section):
     min_labels: int = Field(20, ge=1)
 
 
+class SupersetSettings(Section):
+    """Where Superset is, and who Dagster is there; without `url` no Superset is told anything."""
+
+    model_config = SettingsConfigDict(env_prefix="superset_")
+
+    url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+
+
 class LocalSettings(Section):
     """What the user may bring to the local stack instead of its own parts.
 

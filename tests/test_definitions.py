@@ -58,6 +58,7 @@ def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None
         "replay_sensor",
         "history_sensor",
         "marts_refresh_sensor",
+        "dashboards_sensor",
     }
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

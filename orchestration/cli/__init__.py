@@ -7,6 +7,7 @@ import psycopg
 import typer
 
 from orchestration.cli import documents
+from orchestration.cli.dashboards import dashboards
 from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
 from orchestration.cli.explain import explain
@@ -41,6 +42,7 @@ app.add_typer(review, name="review")
 app.add_typer(master, name="suppliers")
 app.add_typer(feeds, name="feeds")
 app.add_typer(pubsub, name="pubsub")
+app.add_typer(dashboards, name="dashboards")
 app.add_typer(database, name="db")
 
 

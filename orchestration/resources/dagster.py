@@ -8,7 +8,13 @@ import dagster as dg
 
 from orchestration.resources.postgres import Connection, connect
 from orchestration.resources.pubsub import GooglePubsub
-from orchestration.settings import LlmSettings, PostgresSettings, PubsubSettings
+from orchestration.resources.superset import Superset
+from orchestration.settings import (
+    LlmSettings,
+    PostgresSettings,
+    PubsubSettings,
+    SupersetSettings,
+)
 
 
 class Postgres(dg.ConfigurableResource[None]):
@@ -39,3 +45,12 @@ class LlmEndpoint(dg.ConfigurableResource[None]):
     def settings(self) -> LlmSettings:
         """Address, model and bounds. Raises SettingsError."""
         return LlmSettings.load()
+
+
+class SupersetDoor(dg.ConfigurableResource[None]):
+    """The dashboards' Superset, where there is one."""
+
+    def open(self) -> Superset | None:
+        """None while SUPERSET_URL is not set. Raises SettingsError."""
+        settings = SupersetSettings.load()
+        return None if settings.url is None else Superset(settings)

@@ -48,6 +48,7 @@ _LOOK = (
     ("can_this_form_post", "ResetMyPasswordView"),
     ("menu_access", "Dashboards"),
 )
+_CLEAR_THE_CACHE = (("can_invalidate", "CacheRestApi"), ("can_read", "SecurityRestApi"))
 _ASK_IN_SQL = (
     ("can_read", "SavedQuery"),
     ("can_write", "SavedQuery"),
@@ -93,7 +94,7 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     _may_read_marts(analyst, bundle)
     manager = _role(MANAGER, _LOOK)
     buyer = _role(BUYER, _LOOK)
-    refresher = _role(REFRESHER, [("can_invalidate", "CacheRestApi")])
+    refresher = _role(REFRESHER, _CLEAR_THE_CACHE)
     for dashboard in db.session.query(Dashboard).filter(Dashboard.slug.is_not(None)):
         seen_by = [analyst, manager]
         if dashboard.slug in wanted["dashboards_of_buyers"]:

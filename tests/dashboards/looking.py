@@ -5,28 +5,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import Locator, Page, Response, sync_playwright
 
 from tests.test_browser import CHROMIUM_ARGUMENTS
 
 _TALLER_THAN_ANY_DASHBOARD = 5_000
 _LOOK = """() => {
-    const holders = [...document.querySelectorAll('.dashboard-component-chart-holder')]
-    const title = holder => holder.querySelector('.header-title')?.innerText.trim() ?? ''
-    const drawn = holder => holder.querySelector(
+    const charts = [...document.querySelectorAll('[data-test-chart-name]')]
+    const title = chart => chart.dataset.testChartName
+    const drawn = chart => chart.querySelector(
         'canvas, table, .superset-legacy-chart-world-map svg path, .header-line')
-    const wrong = holder => holder.querySelector('.ant-alert-error, [data-test="error-message"]')
-    const empty = holder => holder.querySelector('.ant-empty')
-    const waits = holder => holder.querySelector('.loading, [data-test="loading-indicator"]')
-    const charts = holders.filter(holder => holder.querySelector('.slice_container, .chart-slice'))
+    const wrong = chart => chart.querySelector('.ant-alert-error, [data-test="error-message"]')
+    const empty = chart => chart.querySelector('.ant-empty')
+    const waits = chart => chart.querySelector('.loading, [data-test="loading-indicator"]')
     return {
         titles: charts.map(title),
-        waiting: charts.filter(h => waits(h) || !(drawn(h) || wrong(h) || empty(h))).map(title),
-        wrong: charts.filter(wrong).map(h => title(h) + ': ' + wrong(h).innerText.slice(0, 300)),
-        empty: charts.filter(h => empty(h) && !wrong(h)).map(title),
+        waiting: charts.filter(c => waits(c) || !(drawn(c) || wrong(c) || empty(c))).map(title),
+        wrong: charts.filter(wrong).map(c => title(c) + ': ' + wrong(c).innerText.slice(0, 300)),
+        empty: charts.filter(c => empty(c) && !wrong(c)).map(title),
     }
 }"""
 
@@ -69,11 +67,9 @@ class Visitor:
             quiet = quiet + 1 if look["titles"] and not look["waiting"] else 0
         return look
 
-    def chart(self, title: str) -> Any:
+    def chart(self, title: str) -> Locator:
         """The chart of this title."""
-        return self.page.locator(".dashboard-component-chart-holder").filter(
-            has=self.page.get_by_text(title, exact=True)
-        )
+        return self.page.locator(f'[data-test-chart-name="{title}"]')
 
     def number(self, title: str) -> str:
         """The big number of a chart."""
@@ -89,10 +85,10 @@ class Visitor:
 
     def choose(self, name: str, value: str) -> None:
         """Set a filter of the bar to one value, and apply it."""
-        box = self.page.locator(f'[data-test="form-item-value"]:has-text("{name}")')
-        if not box.count() or not box.first.is_visible():
+        box = self.page.locator(f'[data-test="NATIVE_FILTER-{name}"]')
+        if not box.is_visible():
             self.page.get_by_text("More filters").click()
-        self.page.get_by_label(name, exact=True).first.click()
+        box.click()
         self.page.keyboard.type(value)
         self.page.locator(f'.ant-select-item-option[title="{value}"]').click()
         self.page.keyboard.press("Escape")

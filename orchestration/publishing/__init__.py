@@ -1,0 +1,4 @@
+"""What people see and are told: the dashboards in Superset, and alerts.
+
+Scores are made elsewhere.
+"""

@@ -41,24 +41,17 @@ def record_digest(
     """
     try:
         with connection.transaction():
-            says = _contents(connection, settings, superset, day)
-            return (
-                record(
-                    connection, [Alert("digest", key_of(day), None, None, says)], settings.channels
-                )
-                == 1
-            )
+            says = _contents(connection, superset, day)
+            digest = Alert("digest", key_of(day), None, None, says)
+            return record(connection, [digest], settings.channels) == 1
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
         raise UsageError(f"No digest: {NOT_BUILT}.") from None
 
 
-def _contents(
-    connection: Connection, settings: AlertSettings, superset: SupersetSettings, day: date
-) -> dict[str, Any]:
-    bands = connection.execute(_SUPPLIERS_BY_BAND).fetchall()
+def _contents(connection: Connection, superset: SupersetSettings, day: date) -> dict[str, Any]:
     return {
         "date": day.isoformat(),
-        "suppliers_by_band": {row["band"]: row["suppliers"] for row in bands},
+        "suppliers_by_band": connection.execute(_SUPPLIERS_BY_BAND).fetchall(),
         "newly_critical": _rows(connection, _NEWLY_CRITICAL),
         "movers": _rows(connection, _MOVERS),
         "events": _rows(connection, _EVENTS),
@@ -68,7 +61,6 @@ def _contents(
             connection,
             "select count(*) as dead from risk.notifications where state = 'dead'",
         )["dead"],
-        "lowest_event_level": settings.lowest_event_level,
         "link": superset.url and f"{superset.url}/superset/dashboard/overview/",
     }
 

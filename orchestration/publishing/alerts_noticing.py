@@ -86,8 +86,8 @@ def _look(connection: Connection, settings: AlertSettings, superset: SupersetSet
     """One state of all marts: a table that dbt swaps meanwhile would be seen empty, hence the locks
     before the first query."""
     connection.execute("set transaction isolation level repeatable read")
-    connection.execute("set local lock_timeout = '3s'")
-    connection.execute("set local statement_timeout = '20s'")
+    connection.execute("set local lock_timeout = '1s'")
+    connection.execute("set local statement_timeout = '15s'")
     connection.execute(
         "lock table intermediate.last_refresh, intermediate.int_refresh, policy.risk_bands,"
         " marts.supplier_risk_current, marts.risk_changes, marts.risk_events,"

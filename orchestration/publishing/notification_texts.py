@@ -151,7 +151,8 @@ def _footer(models: Iterator[str | None]) -> str:
 
 def _digest(alert: Alert) -> Text:
     says = alert.says
-    bands = ", ".join(f"{count:,} {band}" for band, count in says["suppliers_by_band"].items())
+    counts = says["suppliers_by_band"]
+    bands = ", ".join(f"{one['suppliers']:,} {one['band']}" for one in counts)
     sections = [
         Section(f"Suppliers by their worst country: {bands or 'none'}.", _links(says)),
         Section(_list("Critical since yesterday", says["newly_critical"], _pair)),

@@ -90,7 +90,9 @@ def mailbox_open() -> Iterator[Mailbox]:
     mailbox = Mailbox(free_port())
 
     class Handler:
-        async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
+        async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
+            self, _server: object, _session: object, envelope: Any
+        ) -> str:
             if mailbox.answers:
                 return mailbox.answers.pop(0)
             mail = message_from_bytes(envelope.content, policy=policy.default)

@@ -6,29 +6,12 @@ from typing import Any
 import pytest
 
 from orchestration.errors import SettingsError
-from orchestration.publishing.alerts import latest
 from orchestration.publishing.alerts_noticing import FIRST_LOOK, NOT_BUILT, Look, look
 from orchestration.resources.postgres import Connection, connect
 from orchestration.settings import AlertSettings, PostgresSettings, SupersetSettings
 from tests.migrations.test_roles import connect_as
+from tests.publishing.looking import says, seen, told
 from tests.publishing.marts import Marts
-
-
-def seen(connection: Connection, marts: Marts, **settings: Any) -> Look:
-    """A look after a refresh."""
-    marts.refreshed()
-    return look(connection, AlertSettings(**settings), SupersetSettings())
-
-
-def told(connection: Connection) -> list[str]:
-    """All that was told, the oldest first."""
-    return [
-        row["dedupe_key"].rpartition(":2026")[0] or row["dedupe_key"] for row in says(connection)
-    ]
-
-
-def says(connection: Connection) -> list[dict[str, Any]]:
-    return latest(connection, 1000)[::-1]
 
 
 def let_days_pass(database: PostgresSettings, days: int) -> None:
@@ -155,8 +138,8 @@ def test_the_band_that_is_compared_with_is_that_of_the_last_look_not_of_a_week_b
 def test_a_rise_says_what_caused_it_since_the_last_look(
     connection: Connection,
     marts: Marts,
-    before: dict[str, float],
-    after: dict[str, float],
+    before: dict[str, Any],
+    after: dict[str, Any],
     cause: str,
 ) -> None:
     """Not what moved it most in a week: news of days ago must not hide today's new prompt."""
@@ -165,73 +148,6 @@ def test_a_rise_says_what_caused_it_since_the_last_look(
     marts.pair("acme", 80, **after)
     seen(connection, marts)
     assert says(connection)[0]["says"]["cause"] == cause
-
-
-def test_a_severe_event_is_told_once_and_a_milder_or_forgotten_one_never(
-    connection: Connection, marts: Marts
-) -> None:
-    seen(connection, marts)
-    marts.event("acme", "2026-03-30", "2026-03-31")
-    marts.event("beta", "2026-03-30", highest_level=4)
-    marts.event("gamma", "2016-03-30", contribution=0)
-    seen(connection, marts)
-    seen(connection, marts)
-    assert told(connection) == ["event:acme-fire-2026-03-30"]
-    about = says(connection)[0]["says"]
-    assert (about["level"], about["first_seen_on"], about["cause"]) == (
-        5,
-        "2026-03-30",
-        "new events",
-    )
-
-
-@pytest.mark.parametrize("level_before", [3, 4])
-def test_an_event_that_becomes_severe_is_told(
-    connection: Connection, marts: Marts, level_before: int
-) -> None:
-    marts.event("acme", "2026-03-30", highest_level=level_before)
-    seen(connection, marts)
-    marts.forget_events()
-    marts.event("acme", "2026-03-30")
-    assert seen(connection, marts).alerts == 1
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "is_new"),
-    [
-        ("2026-03-18", "2026-03-21", False),  # an earlier document of it arrived
-        ("2026-03-10", "2026-03-13", False),
-        ("2026-03-28", "2026-03-29", False),
-        ("2026-03-10", "2026-03-12", True),
-        ("2026-03-29", "2026-03-29", True),
-    ],
-)
-def test_an_event_whose_id_changed_is_the_same_within_seven_days(
-    connection: Connection, marts: Marts, first: str, last: str, is_new: bool
-) -> None:
-    seen(connection, marts)
-    marts.event("acme", "2026-03-20", "2026-03-21")
-    assert seen(connection, marts).alerts == 1
-    marts.forget_events()
-    marts.event("acme", first, last)
-    assert seen(connection, marts).alerts == int(is_new)
-    marts.forget_events()
-    assert seen(connection, marts).alerts == 0
-    marts.event("acme", first, last)
-    assert seen(connection, marts).alerts == 0, "what was taken back and came again is no news"
-
-
-@pytest.mark.parametrize(
-    "other", [{"country": "DE"}, {"dimension": "financial"}, {"event_type": "flood"}]
-)
-def test_an_event_elsewhere_or_of_another_kind_is_another_one(
-    connection: Connection, marts: Marts, other: dict[str, str]
-) -> None:
-    seen(connection, marts)
-    marts.event("acme", "2026-03-20")
-    seen(connection, marts)
-    marts.event("acme", "2026-03-20", event_id="other", **other)
-    assert seen(connection, marts).alerts == 1
 
 
 def test_a_lower_limit_does_not_tell_what_was_there_before(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -284,9 +284,10 @@ class AlertSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _is_a_timezone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError("no such time zone; write it as Europe/Berlin")
-        return name
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, ValueError, OSError):
+            raise ValueError("no such time zone; write it as Europe/Berlin") from None
 
     @classmethod
     def load(cls) -> Self:

@@ -54,8 +54,9 @@ def send_test() -> None:
     failed = []
     for channel in settings.channels:
         try:
-            send(Message(uuid4(), "test", [], datetime.now(UTC)), channel, settings)
-            out.print(f"{channel}: taken", markup=False)
+            message = Message(uuid4(), "test", [], datetime.now(UTC))
+            trouble = send(message, channel, settings)
+            out.print(f"{channel}: taken" + (f" ({trouble})" if trouble else ""), markup=False)
         except NotDelivered as error:
             failed.append(channel)
             err.print(f"{channel}: not taken ({error.error_class})", style="red", markup=False)
@@ -105,6 +106,6 @@ def _what(row: Mapping[str, Any]) -> str:
 
 def _delivery(delivery: Mapping[str, Any]) -> str:
     error = delivery["last_error_class"]
-    if delivery["state"] == "sent" or not error:
+    if not error:
         return f"{delivery['channel']} {delivery['state']}"
     return f"{delivery['channel']} {delivery['state']} ({error}, {delivery['attempts']} attempts)"

@@ -95,7 +95,7 @@ def _report(
 ) -> None:
     """What will be tried again is a warning, what is given up an error: it must be seen."""
     for failure in delivered.failed:
-        context.log.warning(f"not delivered yet: {failure}")
+        context.log.warning(f"not delivered: {failure}")
     if delivered.dead:
         raise AlertError(
             f"Not delivered, {'; '.join(delivered.dead)}. What to do: `supplier-risk alerts test` "

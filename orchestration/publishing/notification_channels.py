@@ -9,9 +9,11 @@ import base64
 import binascii
 import hashlib
 import hmac
+import itertools
 import json
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -24,7 +26,9 @@ from orchestration.publishing.notification_texts import Section, Text, text_of
 from orchestration.settings import AlertSettings
 
 _LONGEST_WAIT = timedelta(hours=1)
-_SLACK_CHARACTERS = 2_900  # of one block; 3,000 are taken
+# Slack refuses a whole message for one block that is longer, escapes included.
+_HEADER_CHARACTERS = 150
+_BLOCK_CHARACTERS = 3_000
 _TOO_BUSY = {429, 503}
 
 
@@ -37,19 +41,20 @@ class NotDelivered(Exception):
         self.wait = wait
 
 
-def send(message: Message, channel: str, settings: AlertSettings) -> None:
-    """Make one attempt. Raises NotDelivered."""
+def send(message: Message, channel: str, settings: AlertSettings) -> str | None:
+    """Make one attempt. Returns the class of what went wrong for some recipients of an e-mail that
+    others got. Raises NotDelivered."""
     try:
-        asyncio.run(_send(message, channel, settings))
+        return asyncio.run(_send(message, channel, settings))
     except TimeoutError:
         raise NotDelivered("timeout") from None
 
 
-async def _send(message: Message, channel: str, settings: AlertSettings) -> None:
+async def _send(message: Message, channel: str, settings: AlertSettings) -> str | None:
     async with asyncio.timeout(settings.timeout_seconds):
         if channel == "email":
-            await _send_email(email(message, settings), settings)
-        elif channel == "slack":
+            return await _send_email(email(message, settings), settings)
+        if channel == "slack":
             assert settings.slack_webhook_url is not None  # noqa: S101 - only set channels are asked
             await _post(settings.slack_webhook_url.get_secret_value(), slack(message, settings), {})
         else:
@@ -57,6 +62,7 @@ async def _send(message: Message, channel: str, settings: AlertSettings) -> None
             body = webhook(message)
             headers = signed(message, body, settings, datetime.now(UTC))
             await _post(settings.webhook_url.get_secret_value(), body, headers)
+    return None
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -91,14 +97,14 @@ def _wait(headers: Mapping[str, str]) -> timedelta | None:
 def slack(message: Message, settings: AlertSettings) -> bytes:
     """The body for an incoming webhook of Slack: plain text blocks, in which nothing is markup."""
     text = text_of(message, settings.max_lines)
-    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(text.subject[:150])}]
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _plain(text.subject, _HEADER_CHARACTERS)}
+    ]
     for section in text.sections:
-        shown = section.text[:_SLACK_CHARACTERS]
-        blocks.append({"type": "section", "text": _plain(shown)})
-        if section.links:
-            links = " · ".join(f"<{_escaped(url)}|{label}>" for label, url in section.links)
+        blocks.append({"type": "section", "text": _plain(section.text, _BLOCK_CHARACTERS)})
+        if links := _slack_links(section.links):
             blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": links}]})
-    # what a phone shows, and is read as markup: names of suppliers are ours, quotes are not in it
+    # `text` is what a phone shows, and is read as markup: it holds no quote
     body = {
         "text": _escaped(text.subject),
         "blocks": blocks,
@@ -108,8 +114,27 @@ def slack(message: Message, settings: AlertSettings) -> bytes:
     return json.dumps(body).encode()
 
 
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": _escaped(text), "emoji": False}
+def _slack_links(links: Sequence[tuple[str, str]]) -> str:
+    """Side by side, as many as fit."""
+    line = ""
+    for label, url in links:
+        longer = f"{line} · " if line else ""
+        longer += f"<{_escaped(url)}|{_escaped(label)}>"
+        if len(longer) <= _BLOCK_CHARACTERS:
+            line = longer
+    return line
+
+
+def _plain(text: str, longest: int) -> dict[str, Any]:
+    """Text that is no markup, cut where its escapes would make it too long."""
+    escaped = [_escaped(character) for character in text]
+    if sum(map(len, escaped)) > longest:
+        lengths = itertools.accumulate(map(len, escaped))
+        kept = itertools.takewhile(
+            lambda pair: pair[1] < longest, zip(escaped, lengths, strict=True)
+        )
+        escaped = [*(character for character, _ in kept), "…"]
+    return {"type": "plain_text", "text": "".join(escaped), "emoji": False}
 
 
 def _escaped(text: str) -> str:
@@ -168,7 +193,8 @@ def _paragraph(section: Section) -> str:
     return "\n".join([section.text, *(f"{label}: {url}" for label, url in section.links)])
 
 
-async def _send_email(mail: EmailMessage, settings: AlertSettings) -> None:
+async def _send_email(mail: EmailMessage, settings: AlertSettings) -> str | None:
+    """Whom the server refused beside others is not asked for again: these would get it twice."""
     import aiosmtplib
 
     password = settings.smtp_password
@@ -182,6 +208,7 @@ async def _send_email(mail: EmailMessage, settings: AlertSettings) -> None:
             use_tls=settings.smtp_security == "tls",
             start_tls=settings.smtp_security == "starttls",
             timeout=settings.timeout_seconds,
+            local_hostname=socket.gethostname(),  # else it asks DNS, and waits
         )
     except aiosmtplib.SMTPTimeoutError:
         raise NotDelivered("timeout") from None
@@ -195,5 +222,4 @@ async def _send_email(mail: EmailMessage, settings: AlertSettings) -> None:
         raise NotDelivered("connection") from None
     except aiosmtplib.SMTPException:
         raise NotDelivered("smtp") from None
-    if refused:
-        raise NotDelivered("recipients_refused")
+    return "some_recipients_refused" if refused else None

@@ -14,7 +14,7 @@ from orchestration.publishing.alerts import Alert, Message
 from orchestration.scoring.visible import visible
 from orchestration.settings import OFFLINE_ANALYST
 
-_LONGEST_URL = 2_000
+_LONGEST_URL = 1_000
 _UNSAFE_IN_URLS = re.compile(r"[^!-~]")
 SCALE = "Scores run from 0 to 100; 100 is the highest risk."
 ANALYST = (
@@ -157,7 +157,10 @@ def _digest(alert: Alert) -> Text:
         Section(f"Suppliers by their worst country: {bands or 'none'}.", _links(says)),
         Section(_list("Critical since yesterday", says["newly_critical"], _pair)),
         Section(_list("Moved most in 7 days", says["movers"], _mover)),
-        Section(_list("Severe events of the last 24 hours", says["events"], _event)),
+        Section(
+            _list("Severe events of the last 24 hours", says["events"], _event),
+            [(_event_name(row), row["url"]) for row in says["events"] if row["url"]],
+        ),
         Section(_unscored(says)),
         Section(_footer(iter([says["models"]]))),
     ]
@@ -185,8 +188,11 @@ def _mover(row: Mapping[str, Any]) -> str:
 
 def _event(row: Mapping[str, Any]) -> str:
     quote = f": “{row['quote']}”" if row["quote"] else ""
-    url = f" {row['url']}" if row["url"] else ""
-    return f"{row['supplier_name']} ({row['country']}), {_words(row['event_type'])}{quote}{url}"
+    return f"{row['supplier_name']} ({row['country']}), {_words(row['event_type'])}{quote}"
+
+
+def _event_name(row: Mapping[str, Any]) -> str:
+    return f"{row['supplier_name']}, {_words(row['event_type'])}"
 
 
 def _unscored(says: Mapping[str, Any]) -> str:

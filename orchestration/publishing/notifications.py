@@ -49,13 +49,16 @@ def deliver(connection: Connection, settings: AlertSettings, seconds: float) -> 
             _fail(connection, claimed, settings, NotDelivered("abandoned"), delivered)
             continue
         try:
-            send(load_message(connection, claimed.notification_id), claimed.channel, settings)
+            message = load_message(connection, claimed.notification_id)
+            trouble = send(message, claimed.channel, settings)
         except NotDelivered as error:
             _fail(connection, claimed, settings, error, delivered)
         else:
             reach("after_send_before_mark")
-            _mark(connection, claimed, "sent", None, timedelta())
+            _mark(connection, claimed, "sent", trouble, timedelta())
             delivered.sent.append(claimed.channel)
+            if trouble:
+                delivered.failed.append(f"{claimed.channel}: {trouble}")
     return delivered
 
 

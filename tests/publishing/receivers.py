@@ -43,6 +43,7 @@ class Mailbox:
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
 
 def free_port() -> int:
@@ -90,7 +91,15 @@ def mailbox_open() -> Iterator[Mailbox]:
     mailbox = Mailbox(free_port())
 
     class Handler:
-        async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
+        async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd calls
+            self, _server: object, _session: object, envelope: Any, address: str, _options: object
+        ) -> str:
+            if address in mailbox.unknown:
+                return "550 unknown"
+            envelope.rcpt_tos.append(address)
+            return "250 known"
+
+        async def handle_DATA(  # noqa: N802 - the same
             self, _server: object, _session: object, envelope: Any
         ) -> str:
             if mailbox.answers:

@@ -1,4 +1,4 @@
-"""Alerts in Dagster: what a tick says, a digest once a day, and real builds from news to message."""
+"""Alerts in Dagster: what a tick says, a digest once a day, real builds from news to message."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -139,7 +139,7 @@ def test_a_digest_is_sent_once_a_day_however_often_it_is_started(
     assert about["newly_critical"] == [{"supplier_name": "Acme", "country": "MX", "score": 80.0}]
     assert (about["movers"][0]["change"], about["movers"][0]["cause"]) == (48.0, "new events")
     assert (about["pending"], about["dead"], about["undelivered"]) == (0, 0, 0)
-    assert about["models"] == "offline-analyst-1"
+    assert about["models"] == "gpt-x, offline-analyst-1"
 
 
 def test_a_digest_for_people_says_what_the_numbers_mean(
@@ -166,7 +166,8 @@ def test_a_digest_for_people_says_what_the_numbers_mean(
     assert "Suppliers by their worst country: 1 critical." in text
     assert "Critical since yesterday:\n- Acme (MX): 80.0" in text
     assert "- Acme (MX): 80.0 (+50.0), mostly by rescoring" in text
-    assert "- Acme (MX), fire: “It burns.” https://news.example/fire" in text
+    assert "- Acme (MX), fire: “It burns.”\n" in text
+    assert "Acme, fire: https://news.example/fire" in text
     assert "Not scored: 0 documents wait, 0 failed for good." in text
     assert "100 is the highest risk" in text
     assert "offline analyst: a word list" in text

@@ -118,6 +118,21 @@ def test_slack_gets_hostile_quotes_and_names_as_plain_text() -> None:
     assert body["unfurl_links"] is False
 
 
+def test_no_quote_is_so_long_that_slack_refuses_the_whole_message() -> None:
+    alert = band(
+        supplier_name="&" * 200,
+        evidence={"quote": "&" * 500, "title": "<" * 200, "url": "https://x.example/?" + "&" * 900},
+        link="https://bi.example/" + "x" * 2000,
+    )
+    blocks = json.loads(slack(message(alert), SETTINGS))["blocks"]
+    assert len(blocks[0]["text"]["text"]) <= 150
+    assert len(blocks[1]["text"]["text"]) <= 3000
+    assert blocks[1]["text"]["text"].endswith("&amp;…")
+    (element,) = blocks[2]["elements"]
+    assert element["text"].startswith("<https://bi.example/")
+    assert len(element["text"]) <= 3000
+
+
 def test_no_header_of_an_e_mail_can_be_injected() -> None:
     alert = band(supplier_name=one_line("Acme\r\nBcc: x@evil.example\u2028\x1b[31m", 100))
     mail = email(message(alert), SETTINGS)

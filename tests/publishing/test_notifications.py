@@ -190,6 +190,19 @@ def test_mail_failures_are_told_apart(connection: Connection, mailbox: Mailbox) 
     assert len(mailbox.mails) == 1
 
 
+def test_recipients_that_are_refused_are_named_and_the_others_get_it_once(
+    connection: Connection, mailbox: Mailbox
+) -> None:
+    to = settings(mailbox=mailbox)
+    noticed(connection, to)
+    mailbox.unknown = ["a@example.com"]
+    assert send_due(connection, to) == Delivered(["email"], ["email: some_recipients_refused"])
+    assert [mail["X-Envelope-To"] for mail in mailbox.mails] == ["b@example.com"]
+    noticed(connection, to, band(2))
+    mailbox.unknown.append("b@example.com")
+    assert send_due(connection, to).failed == ["email: recipients_refused, again in 30 s"]
+
+
 def test_after_the_last_attempt_it_is_given_up_visibly_and_a_person_may_retry(
     connection: Connection, receiver: Receiver
 ) -> None:

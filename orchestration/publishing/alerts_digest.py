@@ -55,7 +55,7 @@ def _contents(connection: Connection, superset: SupersetSettings, day: date) -> 
         "newly_critical": _rows(connection, _NEWLY_CRITICAL),
         "movers": _rows(connection, _MOVERS),
         "events": _rows(connection, _EVENTS),
-        "models": one(connection, _MODELS)["models"],
+        **one(connection, _MARTS),
         **one(connection, _UNSCORED),
         "undelivered": one(
             connection,
@@ -138,10 +138,12 @@ order by alert_id desc
 limit %(shown)s * 2
 """
 
-_MODELS: LiteralString = """
-select string_agg(distinct model, ', ' order by model) as models
+_MARTS: LiteralString = """
+select
+    string_agg(distinct model, ', ' order by model) as models,
+    max(as_of_date)::text as as_of_date
 from marts.supplier_risk_current
-cross join lateral string_to_table(models, ', ') as model
+left join lateral string_to_table(models, ', ') as model on true
 where dimension = 'overall'
 """
 

@@ -6,6 +6,7 @@ queries over all pairs, and remembers it in the same transaction. The very first
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,7 +16,7 @@ from orchestration.publishing.alerts import Alert, Kind, record
 from orchestration.publishing.alerts_sql import EVENTS, REMEMBER_BANDS, REMEMBER_EVENTS, RISES
 from orchestration.publishing.links import explain_command, supplier_link
 from orchestration.publishing.notification_texts import one_line, web_link
-from orchestration.resources.postgres import Connection
+from orchestration.resources.postgres import Connection, one
 from orchestration.settings import AlertSettings, SupersetSettings
 
 NOT_BUILT = "the marts are not built yet, or were built before alerts came: see job refresh_marts"
@@ -35,7 +36,8 @@ class Look:
 @dataclass(frozen=True)
 class _Build:
     build: str
-    as_of_date: Any
+    as_of_date: date
+    policy_version: str
     is_complete: bool
 
 
@@ -46,21 +48,26 @@ def look(connection: Connection, alerts: AlertSettings, superset: SupersetSettin
     """
     try:
         newest = _build(connection)
+        if newest is None or not newest.is_complete:
+            return Look(reason="the marts are being refreshed, or their last refresh failed")
+        if newest.build == _build_seen(connection):
+            return Look(reason="the marts are those of the last look")
+        return _look_alone(connection, alerts, superset)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
         return Look(reason=NOT_BUILT)
-    if newest is None or not newest.is_complete:
-        return Look(reason="the marts are being refreshed, or their last refresh failed")
-    seen = connection.execute("select build from risk.seen_refresh").fetchone()
-    if seen and seen["build"] == newest.build:
-        return Look(reason="the marts are those of the last look")
-    lock = connection.execute("select pg_try_advisory_lock(hashtext('risk.alerts')) as got")
-    if not (row := lock.fetchone()) or not row["got"]:
+    except psycopg.errors.LockNotAvailable:
+        return Look(reason="the marts are being refreshed")
+
+
+def _look_alone(
+    connection: Connection, settings: AlertSettings, superset: SupersetSettings
+) -> Look:
+    got = one(connection, "select pg_try_advisory_lock(hashtext('risk.alerts')) as lock")["lock"]
+    if not got:
         return Look(reason="another tick is looking")
     try:
         with connection.transaction():
-            return _look(connection, alerts, superset)
-    except psycopg.errors.LockNotAvailable:
-        return Look(reason="the marts are being refreshed")
+            return _look(connection, settings, superset)
     finally:
         connection.execute("select pg_advisory_unlock(hashtext('risk.alerts'))")
 
@@ -71,6 +78,7 @@ _BUILD: LiteralString = """
 select
     last_refresh.xmin::text as build,
     last_refresh.as_of_date,
+    last_refresh.policy_version,
     age(last_refresh.xmin) < age(int_refresh.xmin) as is_complete
 from intermediate.last_refresh
 cross join intermediate.int_refresh
@@ -80,6 +88,11 @@ cross join intermediate.int_refresh
 def _build(connection: Connection) -> _Build | None:
     row = connection.execute(_BUILD).fetchone()
     return None if row is None else _Build(**row)
+
+
+def _build_seen(connection: Connection) -> str | None:
+    row = connection.execute("select build from risk.seen_refresh").fetchone()
+    return row["build"] if row else None
 
 
 def _look(connection: Connection, settings: AlertSettings, superset: SupersetSettings) -> Look:
@@ -94,8 +107,8 @@ def _look(connection: Connection, settings: AlertSettings, superset: SupersetSet
         " marts.country_risk_current in access share mode"
     )
     newest = _build(connection)
-    seen = connection.execute("select build from risk.seen_refresh").fetchone()
-    if newest is None or not newest.is_complete or (seen and seen["build"] == newest.build):
+    seen = _build_seen(connection)
+    if newest is None or not newest.is_complete or newest.build == seen:
         return Look(reason="the marts changed at this moment")
     _require_a_band(connection, settings.lowest_band)
     found: Sequence[Alert] = ()
@@ -164,15 +177,15 @@ def _as_json(value: Any) -> Any:
     """Numbers stay numbers, days become YYYY-MM-DD."""
     if value is None or isinstance(value, int | float | dict):
         return value
-    return value.isoformat() if hasattr(value, "isoformat") else float(value)
+    return value.isoformat() if isinstance(value, date) else float(value)
 
 
 def _remember(connection: Connection, build: _Build) -> None:
     for statement in (*REMEMBER_BANDS, *REMEMBER_EVENTS):
         connection.execute(statement)
     connection.execute(
-        "insert into risk.seen_refresh (build, as_of_date) values (%s, %s)"
-        " on conflict (is_only) do update"
-        " set build = excluded.build, as_of_date = excluded.as_of_date, seen_at = now()",
-        [build.build, build.as_of_date],
+        "insert into risk.seen_refresh (build, policy_version) values (%s, %s)"
+        " on conflict (is_only) do update set build = excluded.build,"
+        " policy_version = excluded.policy_version, seen_at = now()",
+        [build.build, build.policy_version],
     )

@@ -11,6 +11,7 @@ ranks as (
 )
 """
 
+# Whatever else happened, scores of another policy are not to be compared with those before.
 # What moved a pair up: of each cause what it adds now, as far as it did not at the last look. The
 # marts compare with the week before: yesterday's news must not hide today's re-scoring.
 _MOVED: LiteralString = """
@@ -25,12 +26,13 @@ risen as (
         now.*,
         coalesce(seen.band, 'no signal') as band_before,
         seen.score as score_before,
+        now.policy_version is distinct from last_look.policy_version as is_by_policy,
         changes.main_cause,
-        changes.decay,
         {_MOVED.format("new_events")},
         {_MOVED.format("rescoring")},
         {_MOVED.format("rollbacks")}
     from marts.supplier_risk_current as now
+    cross join risk.seen_refresh as last_look
     inner join ranks on now.band = ranks.band
     left join risk.seen_bands as seen
         on now.supplier_id = seen.supplier_id and now.country = seen.country
@@ -61,12 +63,13 @@ select
     risen.band_before,
     risen.score,
     risen.score_before,
-    case greatest(risen.new_events, risen.rescoring, risen.rollbacks)
-        when 0 then coalesce(risen.main_cause, 'none')
-        when risen.new_events then 'new events'
-        when risen.rescoring then 'rescoring'
-        when risen.rollbacks then 'rollback'
-        else 'none'
+    case
+        when risen.is_by_policy then 'policy'
+        when risen.main_cause is null then 'none'
+        when greatest(risen.new_events, risen.rescoring, risen.rollbacks) = 0 then risen.main_cause
+        when risen.new_events >= greatest(risen.rescoring, risen.rollbacks) then 'new events'
+        when risen.rescoring >= risen.rollbacks then 'rescoring'
+        else 'rollback'
     end as cause,
     jsonb_build_object(
         'new_events', coalesce(risen.new_events, 0), 'rescoring', coalesce(risen.rescoring, 0),

@@ -122,6 +122,7 @@ def _cause(says: Mapping[str, Any]) -> str:
         "rescoring": "read again by another model or prompt, not news",
         "rollback": "answers taken back or restored by a person, not news",
         "decay": "age of the events",
+        "policy": "the scoring policy was changed, not news",
     }
     parts = {
         words[name]: says.get("moved_by", {}).get(key, 0)
@@ -131,6 +132,8 @@ def _cause(says: Mapping[str, Any]) -> str:
             ("rollback", "rollbacks"),
         )
     }
+    if says["cause"] == "policy":
+        return words["policy"]
     several = [f"{what} (+{by})" for what, by in parts.items() if by]
     return "; ".join(several) if len(several) > 1 else words.get(says["cause"], "unknown")
 
@@ -154,7 +157,11 @@ def _digest(alert: Alert) -> Text:
     counts = says["suppliers_by_band"]
     bands = ", ".join(f"{one['suppliers']:,} {one['band']}" for one in counts)
     sections = [
-        Section(f"Suppliers by their worst country: {bands or 'none'}.", _links(says)),
+        Section(
+            f"Suppliers by their worst country: {bands or 'none'}. "
+            f"Scores are those of {says['as_of_date'] or 'no day yet'}.",
+            _links(says),
+        ),
         Section(_list("Critical since yesterday", says["newly_critical"], _pair)),
         Section(_list("Moved most in 7 days", says["movers"], _mover)),
         Section(

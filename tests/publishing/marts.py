@@ -21,6 +21,8 @@ class Marts:
 
     def __init__(self, owner: Connection[Any]) -> None:
         self._owner = owner
+        row = owner.execute("select policy_version from intermediate.last_refresh").fetchone()
+        self.policy: str = row[0] if row else ""
         self._country("MX", "Mexico")
         self._country("DE", "Germany")
 
@@ -53,6 +55,7 @@ class Marts:
             top_dimension="operational",
             keywords="fire",
             models=models,
+            policy_version=self.policy,
         )
         parts = {"new_events": 0.0, "decay": 0.0, "rescoring": 0.0, "rollbacks": 0.0, **causes}
         main = max(parts, key=lambda name: abs(parts[name]))

@@ -163,7 +163,7 @@ def test_a_digest_for_people_says_what_the_numbers_mean(
         assert digest(instance).success
     _, mail = mailbox.mails
     text = mail.get_content().replace("\r\n", "\n")
-    assert "Suppliers by their worst country: 1 critical." in text
+    assert "Suppliers by their worst country: 1 critical. Scores are those of 2026-03-31." in text
     assert "Critical since yesterday:\n- Acme (MX): 80.0" in text
     assert "- Acme (MX): 80.0 (+50.0), mostly by rescoring" in text
     assert "- Acme (MX), fire: “It burns.”\n" in text

@@ -150,6 +150,19 @@ def test_a_rise_says_what_caused_it_since_the_last_look(
     assert says(connection)[0]["says"]["cause"] == cause
 
 
+def test_what_another_scoring_policy_moves_is_no_news(connection: Connection, marts: Marts) -> None:
+    marts.pair("acme", 40)
+    marts.pair("beta", 40)
+    seen(connection, marts)
+    marts.policy = "another"
+    marts.execute("update intermediate.last_refresh set policy_version = 'another'")
+    marts.pair("acme", 80, new_events=10)
+    seen(connection, marts)
+    marts.pair("beta", 80, new_events=10)
+    seen(connection, marts)
+    assert [row["says"]["cause"] for row in says(connection)] == ["policy", "new events"]
+
+
 def test_a_lower_limit_does_not_tell_what_was_there_before(
     connection: Connection, marts: Marts
 ) -> None:

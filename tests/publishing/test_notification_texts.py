@@ -65,6 +65,10 @@ def test_a_rise_says_from_where_to_where_why_and_with_which_proof() -> None:
     ("says", "sentence"),
     [
         ({"cause": "rescoring"}, "Cause: read again by another model or prompt, not news."),
+        (
+            {"cause": "policy", "moved_by": {"new_events": 5.0, "rescoring": 4.0}},
+            "Cause: the scoring policy was changed, not news.",
+        ),
         ({"cause": "rollback"}, "Cause: answers taken back or restored by a person, not news."),
         (
             {"moved_by": {"new_events": 5.0, "rescoring": 45.0, "rollbacks": 0}},

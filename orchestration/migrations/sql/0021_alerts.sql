@@ -61,7 +61,7 @@ on risk.seen_events (supplier_id, country, dimension, event_type);
 create table risk.seen_refresh (
     is_only boolean primary key default true check (is_only),
     build text not null,
-    as_of_date date not null,
+    policy_version text not null,
     seen_at timestamptz not null default now()
 );
 grant insert, update on risk.seen_bands, risk.seen_events, risk.seen_refresh to pipeline;

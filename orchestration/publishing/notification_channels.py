@@ -21,6 +21,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
+from pydantic import SecretStr
+
 from orchestration.publishing.alerts import Message
 from orchestration.publishing.notification_texts import Section, Text, text_of
 from orchestration.settings import AlertSettings
@@ -55,24 +57,26 @@ async def _send(message: Message, channel: str, settings: AlertSettings) -> str 
         if channel == "email":
             return await _send_email(email(message, settings), settings)
         if channel == "slack":
-            assert settings.slack_webhook_url is not None  # noqa: S101 - only set channels are asked
-            await _post(settings.slack_webhook_url.get_secret_value(), slack(message, settings), {})
+            await _post(settings.slack_webhook_url, slack(message, settings), {})
         else:
-            assert settings.webhook_url is not None  # noqa: S101 - the same
             body = webhook(message)
-            headers = signed(message, body, settings, datetime.now(UTC))
-            await _post(settings.webhook_url.get_secret_value(), body, headers)
+            await _post(
+                settings.webhook_url, body, signed(message, body, settings, datetime.now(UTC))
+            )
     return None
 
 
-async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+async def _post(url: SecretStr | None, body: bytes, headers: Mapping[str, str]) -> None:
     import aiohttp
 
+    if url is None:
+        raise NotDelivered("not_set")
+    address = url.get_secret_value()
     headers = {"Content-Type": "application/json", "User-Agent": "supplier-risk", **headers}
     try:
         async with (
             aiohttp.ClientSession(trust_env=True) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+            session.post(address, data=body, headers=headers, allow_redirects=False) as response,
         ):
             if not 200 <= response.status < 300:
                 wait = _wait(response.headers) if response.status in _TOO_BUSY else None

@@ -19,6 +19,7 @@ CrashPoint = Literal[
     "after_response_before_save",
     "after_save_before_done",
     "after_done_before_event",
+    "after_send_before_mark",
 ]
 
 _reached = Counter[str]()

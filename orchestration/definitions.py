@@ -8,6 +8,7 @@ from orchestration.history import retention_job
 from orchestration.ingestion import assets as ingestion
 from orchestration.ingestion import dead_letter_jobs as dead_letters
 from orchestration.ingestion import feed_job
+from orchestration.publishing import alerts_jobs as alerts
 from orchestration.publishing import assets as publishing
 from orchestration.resources.dagster import LlmEndpoint, Postgres, Pubsub, SupersetDoor
 from orchestration.scoring import assets as scoring
@@ -35,8 +36,13 @@ def build_definitions() -> dg.Definitions:
             history.replay,
             feed_job.poll_feeds,
             retention_job.purge_bodies,
+            alerts.send_daily_digest,
         ],
-        schedules=[feed_job.feeds_schedule, retention_job.purge_schedule],
+        schedules=[
+            feed_job.feeds_schedule,
+            retention_job.purge_schedule,
+            alerts.daily_digest_schedule,
+        ],
         sensors=[
             ingestion.supplier_news_sensor,
             ingestion.supplier_master_sensor,
@@ -45,6 +51,7 @@ def build_definitions() -> dg.Definitions:
             history.history_sensor,
             transformation.marts_refresh_sensor,
             publishing.dashboards_sensor,
+            alerts.alerts_sensor,
         ],
         resources={
             "postgres": Postgres(),

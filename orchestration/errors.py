@@ -6,6 +6,7 @@ SupplierRiskError          1  something failed
 ├── BrokerError            1  Pub/Sub could not be reached or refused
 │   └── BrokerAwayError    1  Pub/Sub could not be reached; it may be back soon
 ├── FeedError              1  none of the news feeds that were due could be read
+├── AlertError             1  an alert could not be delivered
 ├── LlmError               1  the LLM endpoint refused or missed every call
 ├── BundleError            1  the dashboards' files cannot be read
 ├── SupersetError          1  Superset could not be reached or refused
@@ -39,6 +40,10 @@ class BrokerAwayError(BrokerError):
 
 class FeedError(SupplierRiskError):
     """No feed that was due could be read; each one's reason is kept and shown."""
+
+
+class AlertError(SupplierRiskError):
+    """A message to people was given up, or a test message did not arrive; names the channel."""
 
 
 class LlmError(SupplierRiskError):

@@ -7,6 +7,7 @@ POLL_FEEDS = "poll_feeds"
 REPLAY = "replay"
 PURGE_BODIES = "purge_bodies"
 REFRESH_DASHBOARDS = "refresh_dashboards"
+SEND_DAILY_DIGEST = "send_daily_digest"
 ALL = (
     SCORE_PENDING,
     REFRESH_MARTS,
@@ -15,4 +16,5 @@ ALL = (
     REPLAY,
     PURGE_BODIES,
     REFRESH_DASHBOARDS,
+    SEND_DAILY_DIGEST,
 )

@@ -9,8 +9,10 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration.errors import SettingsError
@@ -19,9 +21,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 STATE_VARIABLE = "SUPPLIER_RISK_STATE"
 DBT_TARGET_VARIABLE = "DBT_TARGET_PATH"
 CRASH_POINT_VARIABLE = "SUPPLIER_RISK_CRASH_POINT"
+# The model that the local stack sets as LLM_MODEL: a word list, which must be named where its
+# answers are shown.
+OFFLINE_ANALYST = "offline-analyst-1"
 # What only `stack.env` says where the embedded stack is concerned: where its own parts are, with
 # which passwords. PG... are libpq's: PGHOSTADDR alone would lead each connection elsewhere.
 _OF_THE_STACK = re.compile(r"(POSTGRES|DAGSTER|DBT)_|PG[A-Z]+$|PUBSUB_PROJECT_ID$")
+# One plain address, without a name and without what could end a header.
+_EMAIL = re.compile(r"[^\s@,;:<>()\[\]\\\"]+@[A-Za-z0-9.-]+")
 _NEEDED_BY_ALL = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
@@ -55,6 +62,14 @@ def armed_crash_point() -> str | None:
 def dbt_target_folder(project: Path) -> Path:
     """Where dbt writes and Dagster reads (DBT_TARGET_PATH, as dbt itself understands it)."""
     return project / (os.environ.get(DBT_TARGET_VARIABLE) or "target")
+
+
+def _web_address(url: str) -> str:
+    """The address, if it is one. What is wrong is said without it: it may hold a token."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii():
+        raise ValueError("an address begins with https:// or http:// and names a host")
+    return url
 
 
 class Section(BaseSettings):
@@ -219,6 +234,89 @@ class SupersetSettings(Section):
     url: str | None = None
     username: str | None = None
     password: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return url if url is None else _web_address(url).rstrip("/")
+
+
+class AlertSettings(Section):
+    """Who is told what, and when: Slack, e-mail and a webhook, each if its address is set.
+
+    Addresses are secrets: whoever knows one can write there. `email_to` holds addresses between
+    commas. Told are bands from `lowest_band` on and events from `lowest_event_level` on; a message
+    names `max_lines` alerts at most and counts the rest. Times of one attempt are in seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="alerts_")
+
+    slack_webhook_url: SecretStr | None = None
+    webhook_url: SecretStr | None = None
+    webhook_secret: SecretStr | None = Field(None, min_length=16)
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    email_from: str | None = None
+    email_to: str | None = None
+    lowest_band: str = "high"
+    lowest_event_level: int = Field(5, ge=1, le=5)
+    max_lines: int = Field(20, ge=1, le=20)
+    timeout_seconds: float = Field(8.0, gt=0, le=10)
+    max_attempts: int = Field(8, ge=1, le=50)
+    timezone: str = "UTC"
+    digest_hour: int = Field(7, ge=0, le=23)
+
+    @field_validator("slack_webhook_url", "webhook_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        return url if url is None else SecretStr(_web_address(url.get_secret_value()))
+
+    @field_validator("email_from", "email_to")
+    @classmethod
+    def _are_addresses(cls, addresses: str | None) -> str | None:
+        if addresses and not all(_EMAIL.fullmatch(one.strip()) for one in addresses.split(",")):
+            raise ValueError("write plain addresses, as risk@example.com, with commas between them")
+        return addresses
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, ValueError, OSError):
+            raise ValueError("no such time zone; write it as Europe/Berlin") from None
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the settings now. Raises SettingsError for half of an e-mail channel, too."""
+        settings = super().load()
+        mail = ("smtp_host", "email_from", "email_to")
+        missing = [name for name in mail if not getattr(settings, name)]
+        if 0 < len(missing) < len(mail):
+            names = ", ".join(f"ALERTS_{name}".upper() for name in mail)
+            raise SettingsError(
+                f"E-mail needs all of {names}; not set: "
+                + ", ".join(f"ALERTS_{name}".upper() for name in missing)
+            )
+        return settings
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that are set: slack, email, webhook."""
+        addresses = {
+            "slack": self.slack_webhook_url,
+            "email": self.email_to,
+            "webhook": self.webhook_url,
+        }
+        return tuple(channel for channel, address in addresses.items() if address)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone whose days and hours the digest keeps."""
+        return ZoneInfo(self.timezone)
 
 
 class LocalSettings(Section):

@@ -190,4 +190,3 @@ def _user(name: str, roles: list[Role], passwords: Mapping[str, str]) -> User:
         security_manager.reset_password(user.id, passwords[name])
     user.roles = roles
     return user
-

@@ -86,7 +86,9 @@ def _delete_what_left_the_bundle() -> None:
     from superset.models.slice import Slice
 
     for kind, model in (("dashboards", Dashboard), ("charts", Slice), ("datasets", SqlaTable)):
-        kept = {yaml.safe_load(file.read_text())["uuid"] for file in (BUNDLE / kind).rglob("*.yaml")}
+        kept = {
+            yaml.safe_load(file.read_text())["uuid"] for file in (BUNDLE / kind).rglob("*.yaml")
+        }
         for one in db.session.query(model).filter_by(is_managed_externally=True):
             if str(one.uuid) not in kept:
                 db.session.delete(one)

@@ -101,9 +101,7 @@ EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
         "description": "low, medium, high, critical",
         "isDiverging": False,
         "colors": [
-            color
-            for band in ("low", "medium", "high", "critical")
-            for color in [BANDS[band]] * 25
+            color for band in ("low", "medium", "high", "critical") for color in [BANDS[band]] * 25
         ],
     }
 ]
@@ -146,7 +144,9 @@ THEME_DEFAULT = {
     },
     "algorithm": "default",
 }
-HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"span": ["className"]}}  # the legend's colours
+HTML_SANITIZATION_SCHEMA_EXTENSIONS = {
+    "attributes": {"span": ["className"]}
+}  # the legend's colours
 THEME_DARK = None  # the colours of the bands are chosen for a light ground
 
 # -- what an empty chart says ---------------------------------------------------------------------

@@ -77,7 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def settings_of_the_developer() -> list[str]:
     """Names in the environment that would reach a real database, topic or paid model. The
     emulator's jar is a fact about the machine."""
-    doors = ("POSTGRES_", "PUBSUB_", "LLM_", "INGEST_", "HISTORY_", "SUPERSET_", "DAGSTER_")
+    ours = ("INGEST_", "HISTORY_", "ALERTS_")
+    doors = ("POSTGRES_", "PUBSUB_", "LLM_", "DAGSTER_", "SUPERSET_", *ours)
     return [name for name in os.environ if name.startswith(doors) and name != "PUBSUB_EMULATOR_JAR"]
 
 

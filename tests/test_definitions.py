@@ -59,12 +59,14 @@ def test_jobs_sensors_and_schedules_have_the_names_that_others_ask_for() -> None
         "history_sensor",
         "marts_refresh_sensor",
         "dashboards_sensor",
+        "alerts_sensor",
     }
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
         "feeds_schedule": job_names.POLL_FEEDS,
         "purge_schedule": job_names.PURGE_BODIES,
+        "daily_digest_schedule": job_names.SEND_DAILY_DIGEST,
     }
     for schedule in repository.schedule_defs:
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING

@@ -4,10 +4,12 @@ import pytest
 
 from orchestration.errors import SettingsError
 from orchestration.settings import (
+    AlertSettings,
     IngestSettings,
     LlmSettings,
     LocalSettings,
     PostgresSettings,
+    SupersetSettings,
     state_folder,
 )
 
@@ -55,3 +57,41 @@ def test_the_tick_stays_below_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("INGEST_TICK_SECONDS", "31")
     with pytest.raises(SettingsError, match="INGEST_TICK_SECONDS"):
         IngestSettings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("ALERTS_WEBHOOK_URL", "s3cret.example", "begins with https://"),
+        ("ALERTS_SLACK_WEBHOOK_URL", "ftp://s3cret.example", "begins with https://"),
+        ("ALERTS_WEBHOOK_SECRET", "s3cret", "at least 16"),
+        ("ALERTS_EMAIL_TO", "a@b.example\nBcc: c@d.example", "write plain addresses"),
+        ("ALERTS_TIMEZONE", "Europe", "no such time zone"),
+        ("ALERTS_TIMEZONE", "../../etc/passwd", "no such time zone"),
+        ("ALERTS_LOWEST_EVENT_LEVEL", "6", "less than or equal to 5"),
+        ("SUPERSET_URL", "javascript:alert(1)", "begins with https://"),
+    ],
+)
+def test_what_is_wrong_about_alerts_is_named_without_the_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name} is wrong") as caught:
+        (SupersetSettings if name.startswith("SUPERSET") else AlertSettings).load()
+    assert complaint in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_channels_are_those_that_are_set_and_half_an_e_mail_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert AlertSettings.load().channels == ()
+    monkeypatch.setenv("ALERTS_SLACK_WEBHOOK_URL", "https://hooks.example/s3cret")
+    monkeypatch.setenv("ALERTS_EMAIL_TO", "a@b.example, c@d.example")
+    with pytest.raises(SettingsError, match="not set: ALERTS_SMTP_HOST, ALERTS_EMAIL_FROM"):
+        AlertSettings.load()
+    monkeypatch.setenv("ALERTS_SMTP_HOST", "mail.example")
+    monkeypatch.setenv("ALERTS_EMAIL_FROM", "risk@b.example")
+    settings = AlertSettings.load()
+    assert settings.channels == ("slack", "email")
+    assert "s3cret" not in f"{settings!r}{settings.model_dump_json()}"

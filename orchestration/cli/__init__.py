@@ -7,6 +7,7 @@ import psycopg
 import typer
 
 from orchestration.cli import documents
+from orchestration.cli.alerts import alerts
 from orchestration.cli.dashboards import dashboards
 from orchestration.cli.database import database, database_trouble, master
 from orchestration.cli.dead_letters import dead_letters
@@ -37,6 +38,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(generations, name="generations")
+app.add_typer(alerts, name="alerts")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(review, name="review")
 app.add_typer(master, name="suppliers")

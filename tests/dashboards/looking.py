@@ -78,8 +78,12 @@ class Visitor:
 
     def rows(self, title: str) -> list[list[str]]:
         """The cells of a table as a person reads them."""
-        cells: list[list[str]] = self.chart(title).locator("tbody tr").evaluate_all(
-            "rows => rows.map(row => [...row.querySelectorAll('td')].map(c => c.innerText.trim()))"
+        cells: list[list[str]] = (
+            self.chart(title)
+            .locator("tbody tr")
+            .evaluate_all(
+                "rows => rows.map(row => [...row.querySelectorAll('td')].map(c => c.innerText.trim()))"
+            )
         )
         return cells
 

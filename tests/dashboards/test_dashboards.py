@@ -218,7 +218,9 @@ def test_a_filter_and_a_click_change_the_other_charts(manager: Visitor, served: 
     manager.chart("Worst supplier of each country (100 = highest risk)").locator(
         "path.datamaps-subunit.USA"
     ).click()
-    wanted = served.count(f"select count(distinct supplier_id) {SCORED} and country = 'US' and band = 'high'")
+    wanted = served.count(
+        f"select count(distinct supplier_id) {SCORED} and country = 'US' and band = 'high'"
+    )
     eventually("the click filters", lambda: manager.number("High now") == wanted, 20)
 
 
@@ -433,7 +435,9 @@ def test_again_nothing_changes(served: Served) -> None:
 
 
 def test_no_secret_is_in_a_log_or_a_table_of_superset(served: Served) -> None:
-    values = [value for name, value in served.secrets.items() if "PASSWORD" in name or "KEY" in name]
+    values = [
+        value for name, value in served.secrets.items() if "PASSWORD" in name or "KEY" in name
+    ]
     values.append(served.stack.state.read_env()["POSTGRES_BI_READER_PASSWORD"])
     for log in served.stack.state.logs.glob("superset*.log"):
         text = log.read_text(errors="replace")

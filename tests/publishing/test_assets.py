@@ -11,7 +11,7 @@ from orchestration.publishing import assets
 from orchestration.publishing.assets import FITS, dashboards_of, sensor_of
 from orchestration.resources.dagster import SupersetDoor
 from tests.publishing.bundles import Files
-from tests.publishing.receiver import Receiver
+from tests.publishing.superset_receiver import SupersetReceiver
 
 SCORES = dg.AssetKey(["superset", "dataset", "scores"])
 CALLS = dg.AssetKey(["superset", "dataset", "calls"])
@@ -86,7 +86,7 @@ def test_every_dataset_of_this_repository_descends_from_models_of_dbt() -> None:
 
 
 def test_a_run_lets_superset_drop_what_it_has_and_says_where_the_dashboards_are(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     result = run(files, instance)
     assert result.success
@@ -99,7 +99,7 @@ def test_a_run_lets_superset_drop_what_it_has_and_says_where_the_dashboards_are(
 
 
 def test_a_dashboard_that_is_run_alone_is_told_of_its_own_datasets(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     result = run(files, instance, [OVERVIEW])
     assert superset.tables() == [["scores"]]
@@ -129,7 +129,7 @@ def test_a_fault_of_a_chart_is_one_of_its_dashboard(
 
 
 def test_a_run_fails_with_a_sentence_where_superset_refuses(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     superset.statuses["/api/v1/cachekey/invalidate"] = 403
     result = run(files, instance)
@@ -140,7 +140,7 @@ def test_a_run_fails_with_a_sentence_where_superset_refuses(
 
 
 def test_a_refresh_requests_one_run_and_nothing_new_requests_none(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     assert tick(files, instance).skip_reason is not None
     refreshed(instance, "scores", "calls", "country_names")
@@ -155,14 +155,14 @@ def test_a_refresh_requests_one_run_and_nothing_new_requests_none(
 
 
 def test_a_mart_that_no_dataset_reads_requests_no_run(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     refreshed(instance, "another")
     assert not tick(files, instance).run_requests
 
 
 def test_a_refresh_that_is_under_way_is_waited_for(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     job = defs.resolve_job_def(REFRESH_MARTS)
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
@@ -182,7 +182,7 @@ def test_without_superset_no_run_is_wasted(files: Files, instance: dg.DagsterIns
 
 
 def test_while_superset_is_away_the_sensor_waits_for_it(
-    files: Files, superset: Receiver, instance: dg.DagsterInstance
+    files: Files, superset: SupersetReceiver, instance: dg.DagsterInstance
 ) -> None:
     refreshed(instance, "scores")
     superset.statuses["/health"] = 503

@@ -8,13 +8,13 @@ from pydantic import SecretStr
 from orchestration.errors import SettingsError, SupersetError
 from orchestration.resources.superset import DatasetName, Superset
 from orchestration.settings import SupersetSettings
-from tests.publishing.receiver import PASSWORD, USER, Receiver, receiving
+from tests.publishing.superset_receiver import PASSWORD, USER, SupersetReceiver, receiving
 
 EVENTS = DatasetName("Warehouse", "marts", "risk_events")
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[SupersetReceiver]:
     with receiving() as receiver:
         yield receiver
 
@@ -23,7 +23,7 @@ def door(url: str, password: str = PASSWORD) -> Superset:
     return Superset(SupersetSettings(url=url, username=USER, password=SecretStr(password)))
 
 
-def test_it_logs_in_and_names_what_to_drop_as_superset_knows_it(receiver: Receiver) -> None:
+def test_it_logs_in_and_names_what_to_drop_as_superset_knows_it(receiver: SupersetReceiver) -> None:
     door(f"{receiver.url}/").forget([EVENTS, DatasetName("Warehouse", None, "other")])
     assert receiver.dropped == [
         [
@@ -53,7 +53,7 @@ def test_it_logs_in_and_names_what_to_drop_as_superset_knows_it(receiver: Receiv
     ],
 )
 def test_a_refusal_says_which_address_and_what_to_mend(
-    receiver: Receiver, path: str, status: int, words: str
+    receiver: SupersetReceiver, path: str, status: int, words: str
 ) -> None:
     receiver.statuses[path] = status
     with pytest.raises(SupersetError, match=f"answered {status} to {path}.*{words}"):
@@ -61,14 +61,14 @@ def test_a_refusal_says_which_address_and_what_to_mend(
     assert receiver.dropped == []
 
 
-def test_the_password_is_never_told(receiver: Receiver) -> None:
+def test_the_password_is_never_told(receiver: SupersetReceiver) -> None:
     wrong = door(receiver.url, "hunter2")
     with pytest.raises(SupersetError) as caught:
         wrong.forget([EVENTS])
     assert "hunter2" not in f"{caught.value!r}{vars(wrong)!r}"
 
 
-def test_one_that_is_away_is_named_by_its_address(receiver: Receiver) -> None:
+def test_one_that_is_away_is_named_by_its_address(receiver: SupersetReceiver) -> None:
     assert door(receiver.url).is_up()
     receiver.statuses["/health"] = 503
     assert not door(receiver.url).is_up()
@@ -78,7 +78,7 @@ def test_one_that_is_away_is_named_by_its_address(receiver: Receiver) -> None:
         away.forget([EVENTS])
 
 
-def test_another_server_at_that_address_is_no_superset(receiver: Receiver) -> None:
+def test_another_server_at_that_address_is_no_superset(receiver: SupersetReceiver) -> None:
     receiver.statuses["/api/v1/security/csrf_token/"] = 204
     with pytest.raises(SupersetError, match="correct SUPERSET_URL"):
         door(receiver.url).forget([EVENTS])

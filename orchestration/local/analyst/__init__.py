@@ -4,4 +4,6 @@ A stand-in, so that everything runs without a key. It reads words, not meaning: 
 how the pipeline works, not how risky a supplier is.
 """
 
-MODEL = "offline-analyst-1"
+from orchestration.settings import OFFLINE_ANALYST
+
+MODEL = OFFLINE_ANALYST

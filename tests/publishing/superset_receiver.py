@@ -12,7 +12,7 @@ USER, PASSWORD = "dagster", "secret-for-tests"
 _TOKEN, _CSRF, _SESSION = "the-token", "the-csrf-token", "session=of-that-token"
 
 
-class Receiver(ThreadingHTTPServer):
+class SupersetReceiver(ThreadingHTTPServer):
     """`dropped` holds what each accepted request named; `statuses` what a path answers instead."""
 
     daemon_threads = True
@@ -31,7 +31,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
+    server: SupersetReceiver
 
     def do_GET(self) -> None:
         if self.path == "/health":
@@ -74,8 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    server = Receiver()
+def receiving() -> Iterator[SupersetReceiver]:
+    server = SupersetReceiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Who may see what: roles, users and row-level security, which Superset's bundle format cannot hold.
+"""Who may see what: roles, users and row-level security. Superset's bundle format cannot hold them.
 
 Roles get what is listed here and nothing else. Which buyer has which categories is in access.yaml;
 passwords come from the environment.
@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 from flask_appbuilder.security.sqla.models import Role, User
-
-from superset import db, security_manager
 from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
 from superset.models.dashboard import Dashboard
 from superset.utils.core import RowLevelSecurityFilterType
+
+from superset import db, security_manager
 
 ANALYST = "Supplier Risk analyst"
 MANAGER = "Supplier Risk manager"

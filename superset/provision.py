@@ -1,4 +1,4 @@
-"""Makes Superset what this folder says: metadata schema, dashboards, roles, users, row-level security.
+"""Makes Superset what this folder says: metadata schema, dashboards, roles, users, rules of rows.
 
 Run by Superset's own Python, with superset_config.py's settings in the environment. Again: the same
 result. What somebody changed by hand in a chart or dashboard of the bundle is set back.
@@ -64,10 +64,11 @@ def _contents() -> dict[str, str]:
 
 
 def _import_bundle() -> None:
-    from superset import security_manager
     from superset.commands.exceptions import CommandException
     from superset.commands.importers.v1.assets import ImportAssetsCommand
     from superset.utils.core import override_user
+
+    from superset import security_manager
 
     try:
         with override_user(security_manager.find_user("admin")):
@@ -80,10 +81,11 @@ def _import_bundle() -> None:
 
 def _delete_what_left_the_bundle() -> None:
     """An import never deletes. Ours is what is marked as managed outside of Superset."""
-    from superset import db
     from superset.connectors.sqla.models import SqlaTable
     from superset.models.dashboard import Dashboard
     from superset.models.slice import Slice
+
+    from superset import db
 
     for kind, model in (("dashboards", Dashboard), ("charts", Slice), ("datasets", SqlaTable)):
         kept = {

@@ -1,4 +1,4 @@
-"""Superset's settings: secrets from the environment alone, nothing from outside, one visual language.
+"""Superset's settings: secrets from the environment alone, nothing from outside, one look.
 
 Read by Superset itself (SUPERSET_CONFIG_PATH). Who may see what is in provision.py and access.py;
 what is shown is in bundle/.

@@ -12,8 +12,8 @@ from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.local import (
     analyst_part,
     call_pages,
-    dashboards,
     dagster_parts,
+    dashboards,
     emulator,
     postgres,
     previous_life,

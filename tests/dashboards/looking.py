@@ -1,4 +1,4 @@
-"""How a test looks at a dashboard: in a real browser, until every chart is drawn, empty or in error."""
+"""How a test looks at a dashboard: in a browser, until each chart is drawn, empty or in error."""
 
 import shutil
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
 
 from tests.test_browser import CHROMIUM_ARGUMENTS
 
@@ -27,6 +27,9 @@ _LOOK = """() => {
         empty: charts.filter(c => empty(c) && !wrong(c)).map(title),
     }
 }"""
+_CELLS = """rows => rows.map(
+    row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim())
+)"""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Visitor:
 
     def open(self, slug: str) -> dict[str, list[str]]:
         """Titles of the charts, and of those that are empty or in error, once all have settled."""
+        self.seen.refused.clear()
         self.page.goto(f"/superset/dashboard/{slug}/")
         return self.settled()
 
@@ -62,7 +66,7 @@ class Visitor:
         look: dict[str, list[str]] = {}
         while quiet < 3:
             assert time.monotonic() < deadline, f"charts are not drawn: {look}"
-            time.sleep(0.4)
+            self.page.wait_for_timeout(300)
             look = self.page.evaluate(_LOOK)
             quiet = quiet + 1 if look["titles"] and not look["waiting"] else 0
         return look
@@ -73,18 +77,11 @@ class Visitor:
 
     def number(self, title: str) -> str:
         """The big number of a chart."""
-        text: str = self.chart(title).locator(".header-line").inner_text()
-        return text.strip()
+        return self.chart(title).locator(".header-line").inner_text().strip()
 
     def rows(self, title: str) -> list[list[str]]:
         """The cells of a table as a person reads them."""
-        cells: list[list[str]] = (
-            self.chart(title)
-            .locator("tbody tr")
-            .evaluate_all(
-                "rows => rows.map(row => [...row.querySelectorAll('td')].map(c => c.innerText.trim()))"
-            )
-        )
+        cells: list[list[str]] = self.chart(title).locator("tbody tr").evaluate_all(_CELLS)
         return cells
 
     def choose(self, name: str, value: str) -> None:
@@ -100,32 +97,28 @@ class Visitor:
 
 
 @contextmanager
-def browser(address: str, width: int = 1600) -> Iterator[Page]:
-    """A page of a browser of its own, taller than any dashboard."""
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "chromium is needed: apt-get install chromium"
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        page = opened.new_page(
-            viewport={"width": width, "height": _TALLER_THAN_ANY_DASHBOARD}, base_url=address
-        )
-        page.set_default_timeout(30_000)
-        yield page
+        yield opened
         opened.close()
 
 
-@contextmanager
-def visit(address: str, user: str, password: str, width: int = 1600) -> Iterator[Visitor]:
-    """Log in by the form."""
-    with browser(address, width) as page:
-        seen = Seen(urlsplit(address).netloc)
-        page.on("response", seen.note)
-        page.goto("/login/")
-        page.fill("input#username", user)
-        page.fill("input#password", password)
-        page.keyboard.press("Enter")
-        page.get_by_text("Settings").first.wait_for()
-        visitor = Visitor(page, seen)
-        visitor.settled()
-        seen.refused.clear()
-        yield visitor
+def log_in(opened: Browser, address: str, user: str, password: str, width: int) -> Visitor:
+    """Log in by the form, in a window of its own that is taller than any dashboard."""
+    context = opened.new_context(
+        base_url=address, viewport={"width": width, "height": _TALLER_THAN_ANY_DASHBOARD}
+    )
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    seen = Seen(urlsplit(address).netloc)
+    page.on("response", seen.note)
+    page.goto("/login/")
+    page.fill("input#username", user)
+    page.fill("input#password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/superset/dashboard/overview/")
+    return Visitor(page, seen)

@@ -38,7 +38,7 @@ dbt-docs: $(STAMP) ## Pages on every model and column, from the running stack; C
 test: $(DEV_STAMP) ## Fast unit tests and integration tests against the real parts
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test-slow: $(DEV_STAMP) ## The slower kinds: crashes, a browser
+test-slow: $(DEV_STAMP) $(SUPERSET_STAMP) ## The slower kinds: crashes, whole stacks, Superset and Dagster in a browser
 	$(BIN)/pytest -m slow
 
 soak: $(DEV_STAMP) ## Everything killed, cut and spoiled at random for five minutes: nothing may be lost

@@ -50,8 +50,9 @@ def run(out: Console, running: StackFile, pause: Callable[[float], None], news: 
     with _connect() as connection:
         _show(out, connection, batch_id, time.monotonic() - started, calls_before)
     out.print(
-        f"Next: `make up` serves the Dagster UI on the same data at {dagster}; `supplier-risk "
-        "status` counts; `supplier-risk call NUMBER` shows a prompt and its answer.",
+        f"Next: `make up` serves the Dagster UI on the same data at {dagster}, and then "
+        "`make dashboards` shows it in Superset; `supplier-risk status` counts; "
+        "`supplier-risk call NUMBER` shows a prompt and its answer.",
         markup=False,
     )
 

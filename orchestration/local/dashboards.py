@@ -63,15 +63,20 @@ def secrets(state: State) -> dict[str, str]:
 
 
 def environment(state: State) -> dict[str, str]:
-    """All that Superset gets besides the bare environment: its own secrets, and the role that may
-    only read the marts."""
+    """All that provisioning gets besides the bare environment: Superset's own secrets, the people's
+    passwords, and the role that may only read the marts."""
     stack = state.read_env()
     return {
         **{name: stack[name] for name in _WAREHOUSE},
         **secrets(state),
         "SUPERSET_CONFIG_PATH": str(SOURCE / "superset_config.py"),
-        "FLASK_APP": "superset.app:create_app()",
     }
+
+
+def _without_passwords_of_people(env: Mapping[str, str]) -> dict[str, str]:
+    """Once they are hashed in its database, Superset needs none."""
+    people = {password_variable(user) for user in users()}
+    return {name: value for name, value in env.items() if name not in people}
 
 
 def logins(state: State) -> list[tuple[str, str, str]]:
@@ -141,7 +146,8 @@ def part(state: State, port: int) -> Part:
     command += ["--timeout", "120", "--graceful-timeout", "5", "--no-control-socket"]
     command += ["superset.app:create_app()"]
     log = state.logs / f"{NAME}.log"
-    return Part(NAME, command, log, environment(state), patience=15.0, optional=True)
+    env = _without_passwords_of_people(environment(state))
+    return Part(NAME, command, log, env, patience=15.0, optional=True)
 
 
 def for_dagster(state: State, port: int) -> dict[str, str]:
@@ -169,21 +175,22 @@ def reload(state: State) -> None:
             os.kill(part.stop.pid, signal.SIGHUP)
 
 
+def _address(state: State) -> str | None:
+    """Where the running stack serves Superset. Raises StackError once it is stopped."""
+    parts = state.started().parts
+    return next((part.address for part in parts if part.name == NAME), None)
+
+
 def serve(state: State) -> str:
     """Have the supervisor of the running stack serve Superset; its address, once it answers.
 
     Raises StackError when it does not come.
     """
-    running = state.read_stack()
-    if running is None or not running.is_alive:
-        raise UsageError("The stack does not run. Start it with `make up`, then do this again.")
-    state.ask_for_dashboards(running.stack_id)
+    if _address(state) is None:
+        state.ask_for_dashboards(state.started().stack_id)
     deadline = time.monotonic() + _SERVE_SECONDS
     while time.monotonic() < deadline:
-        running = state.read_stack()
-        if running is None or not running.is_alive:
-            raise StackError("The stack was stopped by another process.")
-        address = next((part.address for part in running.parts if part.name == NAME), None)
+        address = _address(state)
         if address and is_ready(int(address.rpartition(":")[2])):
             return address
         time.sleep(0.2)

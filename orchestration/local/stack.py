@@ -54,8 +54,7 @@ class Stack(Supervisor):
     def pause(self, seconds: float) -> None:
         """Let time pass, restart what ended, and serve Superset once somebody asks for it."""
         super().pause(seconds)
-        is_served = any(child.part.name == dashboards.NAME for child in self.children)
-        if not is_served and self.state.wants_dashboards(self.stack_id):
+        if self.state.take_wish_for_dashboards(self.stack_id):
             self._launch_dashboards()
 
     @property

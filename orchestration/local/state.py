@@ -97,12 +97,14 @@ class State:
         """Leave word for the supervisor of this stack that Superset is to be served."""
         self._dashboards_file.write_text(stack_id)
 
-    def wants_dashboards(self, stack_id: str) -> bool:
-        """Whether somebody asked this very stack to serve Superset."""
+    def take_wish_for_dashboards(self, stack_id: str) -> bool:
+        """Whether somebody has asked this very stack to serve Superset; asked once, told once."""
         try:
-            return self._dashboards_file.read_text() == stack_id
+            wish = self._dashboards_file.read_text()
         except FileNotFoundError:
             return False
+        self._dashboards_file.unlink()
+        return wish == stack_id
 
     def read_stack(self) -> StackFile | None:
         """What runs, or ran when the machine stopped; None after a clean stop."""

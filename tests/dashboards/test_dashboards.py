@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 import yaml
@@ -432,6 +433,36 @@ def test_again_nothing_changes(served: Served) -> None:
     assert "nothing of superset/ changed" in done.stdout
     assert served.password("manager") in done.stdout.replace("\n", "")
     assert served.stack.pid(dashboards.NAME) == pid
+
+
+def test_superset_comes_back_after_it_was_killed_and_nothing_else_is_restarted(
+    served: Served,
+) -> None:
+    others = {part.name: part.stop.pid for part in served.stack.running().parts}
+    killed = others.pop(dashboards.NAME)
+    psutil.Process(killed).kill()
+    port = int(served.address.rpartition(":")[2])
+    eventually(
+        "Superset answers again",
+        lambda: served.stack.pid(dashboards.NAME) != killed and dashboards.is_ready(port),
+    )
+    after = {part.name: part.stop.pid for part in served.stack.running().parts}
+    assert {name: after[name] for name in others} == others
+
+
+@pytest.mark.parametrize("name", ["SUPERSET_SECRET_KEY", "POSTGRES_BI_READER_PASSWORD"])
+def test_superset_does_not_start_without_a_secret_and_names_it(served: Served, name: str) -> None:
+    env = dashboards.environment(served.stack.state)
+    del env[name]
+    done = subprocess.run(
+        [dashboards.ENVIRONMENT / "bin" / "python", "superset_config.py"],
+        cwd=dashboards.SOURCE,
+        env={"PATH": "/usr/bin:/bin", **env},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"{name} is not set" in done.stderr
 
 
 def test_no_secret_is_in_a_log_or_a_table_of_superset(served: Served) -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,31 @@ def test_a_part_that_keeps_ending_is_given_up(supervisor: Supervisor) -> None:
     kill(supervisor)
     with pytest.raises(StackError, match=r"sleeper keeps ending; read its log: .*sleeper\.log"):
         supervisor.pause(0)
+
+
+def test_an_optional_part_that_keeps_ending_is_given_up_and_the_others_go_on(
+    supervisor: Supervisor,
+) -> None:
+    supervisor.launch(replace(sleeper(supervisor), optional=True), "-", lambda _: True)
+    supervisor.launch(sleeper(supervisor), "-", lambda _: True)
+    optional, other = supervisor.children
+    optional.restarts = MAX_RESTARTS
+    optional.process.kill()
+    optional.process.wait()
+    supervisor.pause(0)
+    assert supervisor.children == [other]
+    assert other.process.is_running()
+    assert [part.name for part in supervisor.state.started().parts] == ["sleeper"]
+
+
+def test_an_optional_part_is_restarted_without_keeping_the_others_waiting(
+    supervisor: Supervisor,
+) -> None:
+    supervisor.launch(replace(sleeper(supervisor), optional=True), "-", lambda _: False)
+    kill(supervisor)
+    supervisor.pause(0)
+    assert supervisor.children[0].process.is_running()
+    assert supervisor.state.started().ready
 
 
 def test_a_part_that_had_run_for_long_has_all_its_restarts_again(supervisor: Supervisor) -> None:

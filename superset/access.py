@@ -95,7 +95,7 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     manager = _role(MANAGER, _LOOK)
     buyer = _role(BUYER, _LOOK)
     refresher = _role(REFRESHER, _CLEAR_THE_CACHE)
-    for dashboard in db.session.query(Dashboard).filter(Dashboard.slug.is_not(None)):
+    for dashboard in db.session.query(Dashboard).filter_by(is_managed_externally=True):
         seen_by = [analyst, manager]
         if dashboard.slug in wanted["dashboards_of_buyers"]:
             seen_by.append(buyer)
@@ -108,6 +108,8 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     for name, of in wanted["buyers"].items():
         own = [_role(_BUYER_OF + category, ()) for category in of]
         _user(name, [buyer, *own], passwords)
+    for left in [user for user in buyer.user if user.username not in wanted["buyers"]]:
+        left.roles, left.active = [], False
 
 
 def provide_admin(passwords: Mapping[str, str]) -> None:
@@ -188,5 +190,5 @@ def _user(name: str, roles: list[Role], passwords: Mapping[str, str]) -> User:
         )
     elif not security_manager.auth_user_db(name, passwords[name]):
         security_manager.reset_password(user.id, passwords[name])
-    user.roles = roles
+    user.roles, user.active = roles, True
     return user

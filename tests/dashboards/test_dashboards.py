@@ -493,14 +493,30 @@ def test_a_broken_bundle_does_not_pass_for_a_good_one(served: Served, tmp_path: 
         provision(served, dashboards.SOURCE)
 
 
-def provision(served: Served, source: Path) -> None:
+def provision(served: Served, source: Path, **more: str) -> None:
     done = subprocess.run(
         [dashboards.ENVIRONMENT / "bin" / "python", source / "provision.py"],
-        env={"PATH": "/usr/bin:/bin", **dashboards.environment(served.stack.state)},
+        env={"PATH": "/usr/bin:/bin", **dashboards.environment(served.stack.state), **more},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_buyer_who_left_the_list_cannot_log_in_any_more(served: Served, tmp_path: Path) -> None:
+    changed = tmp_path / "superset"
+    shutil.copytree(dashboards.SOURCE, changed)
+    access = yaml.safe_load((changed / "access.yaml").read_text())
+    access["buyers"] = {"analyst2": ["chemicals"]}
+    (changed / "access.yaml").write_text(yaml.safe_dump(access))
+    login = {"username": "buyer", "password": served.password("buyer"), "provider": "db"}
+    address = f"{served.address}/api/v1/security/login"
+    try:
+        provision(served, changed, SUPERSET_PASSWORD_ANALYST2="a-password-for-this-test")
+        assert requests.post(address, json=login, timeout=30).status_code == 401
+    finally:
+        provision(served, dashboards.SOURCE)
+    assert requests.post(address, json=login, timeout=30).status_code == 200
 
 
 def test_superset_refuses_a_bundle_with_its_reason(served: Served, tmp_path: Path) -> None:

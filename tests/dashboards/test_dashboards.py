@@ -17,7 +17,8 @@ import yaml
 from playwright.sync_api import Browser
 
 from orchestration.local import dashboards
-from orchestration.settings import REPOSITORY, PostgresSettings
+from orchestration.publishing.links import supplier_link
+from orchestration.settings import REPOSITORY, PostgresSettings, SupersetSettings
 from tests.dashboards.looking import Visitor, browser, log_in
 from tests.local.stack import LocalStack, eventually, local_stack
 from tests.migrations.test_roles import connect_as
@@ -242,6 +243,24 @@ def test_a_link_of_the_overview_opens_the_supplier(manager: Visitor) -> None:
     manager.page.wait_for_url("**/superset/dashboard/supplier/**")
     manager.settled()
     assert {row[0] for row in manager.rows("The supplier (100 = highest risk)")} == {name}
+
+
+def test_the_link_of_an_alert_opens_the_supplier_in_that_country(
+    manager: Visitor, served: Served
+) -> None:
+    [(name, country)] = served.sql(
+        "select supplier_name, country_name from marts.supplier_risk_current"
+        " inner join marts.country_names using (country)"
+        " where dimension = 'overall' and score is not null and supplier_name like '%,%'"
+        " order by score, supplier_name limit 1"
+    )
+    settings = SupersetSettings.model_validate({"url": served.address})
+    link = supplier_link(settings, name, country)
+    assert link is not None
+    manager.page.goto(link)
+    manager.settled()
+    [row] = manager.rows("The supplier (100 = highest risk)")
+    assert (row[0], row[2]) == (name, country)
 
 
 def test_a_buyer_sees_the_rows_of_their_categories_alone(buyer: Visitor, served: Served) -> None:

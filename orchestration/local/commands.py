@@ -110,14 +110,7 @@ def dbt_docs(
     from orchestration.local.dbt_pages import generate, open_server
 
     state = State(state_folder())
-    running = state.read_stack()
-    if running is None or not running.is_alive:
-        raise UsageError(
-            "The stack does not run, and the pages tell of its database. "
-            "Start it with `make up` (supplier-risk local up), then do this again."
-        )
-    if not running.ready:
-        raise StackError(_starting(running))
+    _require_ready(state, "the pages tell of its database")
     with out.status("dbt reads the project and the database"):
         folder = generate(state)
     with open_server(folder, port) as server:
@@ -133,14 +126,7 @@ def local_dashboards() -> None:
     from orchestration.local import dashboards
 
     state = State(state_folder())
-    running = state.read_stack()
-    if running is None or not running.is_alive:
-        raise UsageError(
-            "The stack does not run, and the dashboards show its database. "
-            "Start it with `make up` (supplier-risk local up), then do this again."
-        )
-    if not running.ready:
-        raise StackError(_starting(running))
+    _require_ready(state, "the dashboards show its database")
     with out.status("Superset takes in dashboards, roles and users"):
         changed = dashboards.provision(state)
         if changed:
@@ -191,6 +177,17 @@ def demo(
         state, until=lambda stack: run(out, stack.state.started(), stack.pause, news)
     ):
         raise typer.Exit(_INTERRUPTED)
+
+
+def _require_ready(state: State, why: str) -> None:
+    running = state.read_stack()
+    if running is None or not running.is_alive:
+        raise UsageError(
+            f"The stack does not run, and {why}. "
+            "Start it with `make up` (supplier-risk local up), then do this again."
+        )
+    if not running.ready:
+        raise StackError(_starting(running))
 
 
 def _show(running: StackFile) -> None:

@@ -1,0 +1,121 @@
+"""A manager in a real browser (Debian's chromium) who opens Overview: when it is painted."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
+
+from benchmarks.dashboards.serving import Superset
+from orchestration.errors import UsageError
+from tests.test_browser import CHROMIUM_ARGUMENTS
+
+_SCREEN = ViewportSize(width=1600, height=1000)
+_PATIENCE = 120_000.0  # ms
+_WATCH = (Path(__file__).parent / "painted.js").read_text()
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Seconds since the browser was sent to Overview until it is painted: what the screen shows
+    without scrolling, and all of it. `answers`: milliseconds of each request for data, the
+    browser's own queue not counted, by what asked for it."""
+
+    first: float
+    whole: float
+    answers: Mapping[str, float]
+
+
+class Manager:
+    """Logged in by the form, with Superset's modules loaded by a look at two dashboards."""
+
+    def __init__(self, browser: Browser, superset: Superset) -> None:
+        self._browser = browser
+        self._superset = superset
+        self._context = browser.new_context(viewport=_SCREEN, base_url=superset.address)
+        page = _page(self._context)
+        page.goto("/login/")
+        page.fill("input#username", "manager")
+        page.fill("input#password", superset.password)
+        page.keyboard.press("Enter")
+        _wait(page)
+        page.goto("/superset/dashboard/supplier/")
+        _wait(page)
+        page.close()
+
+    def open(self) -> Opening:
+        """In the browser of the login, which knows Superset's scripts."""
+        return _open(self._context, self._superset)
+
+    def open_elsewhere(self) -> Opening:
+        """In a browser that has the session, and nothing else, of the login."""
+        cookies = self._context.storage_state()
+        context = self._browser.new_context(
+            viewport=_SCREEN, base_url=self._superset.address, storage_state=cookies
+        )
+        opening = _open(context, self._superset)
+        context.close()
+        return opening
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Raises UsageError where it is not installed."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise UsageError("chromium is needed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def _page(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(_PATIENCE)
+    page.add_init_script(_WATCH)
+    return page
+
+
+def _open(context: BrowserContext, superset: Superset) -> Opening:
+    page = _page(context)
+    finished: list[Request] = []
+    page.on("requestfinished", finished.append)
+    page.goto("/superset/dashboard/overview/", wait_until="commit")
+    painted = _wait(page)
+    answers = {
+        _asked_by(request, superset.charts): request.timing["responseEnd"]
+        - request.timing["requestStart"]
+        for request in finished
+        if "/api/v1/chart/data" in request.url
+    }
+    page.close()
+    return Opening(painted["first"] / 1_000, painted["whole"] / 1_000, answers)
+
+
+def _wait(page: Page) -> dict[str, Any]:
+    """Until all is painted. Raises RuntimeError for a chart in error, or without a row."""
+    painted: dict[str, Any] = page.wait_for_function(
+        "() => window.painted?.whole ? window.painted : null"
+    ).json_value()
+    if painted["wrong"]:
+        raise RuntimeError(f"charts in error: {painted['wrong']}")
+    return painted
+
+
+def _asked_by(request: Request, charts: Mapping[int, str]) -> str:
+    asked: dict[str, Any] = json.loads(request.post_data or "{}").get("form_data", {})
+    if "native_filter_id" in asked:
+        return f"filter: {asked['native_filter_id']}".replace("NATIVE_FILTER-", "")
+    return charts.get(int(asked.get("slice_id", 0)), request.url)

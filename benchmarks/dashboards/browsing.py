@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from orchestration.errors import UsageError
 from tests.test_browser import CHROMIUM_ARGUMENTS
 
 _SCREEN = ViewportSize(width=1600, height=1000)
+_OVERVIEW = "/superset/dashboard/overview/"
+_SAYS = "painted: "
 _PATIENCE = 120_000.0  # ms
 _WATCH = (Path(__file__).parent / "painted.js").read_text()
 
@@ -48,10 +50,8 @@ class Manager:
         page.goto("/login/")
         page.fill("input#username", "manager")
         page.fill("input#password", superset.password)
-        page.keyboard.press("Enter")
-        _wait(page)
-        page.goto("/superset/dashboard/supplier/")
-        _wait(page)
+        _painted(page, lambda: page.keyboard.press("Enter"))
+        _painted(page, lambda: page.goto("/superset/dashboard/supplier/"))
         page.close()
 
     def open(self) -> Opening:
@@ -91,9 +91,8 @@ def _page(context: BrowserContext) -> Page:
 def _open(context: BrowserContext, superset: Superset) -> Opening:
     page = _page(context)
     finished: list[Request] = []
-    page.on("requestfinished", finished.append)
-    page.goto("/superset/dashboard/overview/", wait_until="commit")
-    painted = _wait(page)
+    page.on("requestfinished", lambda request: finished.append(request))
+    painted = _painted(page, lambda: page.goto(_OVERVIEW, wait_until="commit"))
     answers = {
         _asked_by(request, superset.charts): request.timing["responseEnd"]
         - request.timing["requestStart"]
@@ -104,11 +103,12 @@ def _open(context: BrowserContext, superset: Superset) -> Opening:
     return Opening(painted["first"] / 1_000, painted["whole"] / 1_000, answers)
 
 
-def _wait(page: Page) -> dict[str, Any]:
-    """Until all is painted. Raises RuntimeError for a chart in error, or without a row."""
-    painted: dict[str, Any] = page.wait_for_function(
-        "() => window.painted?.whole ? window.painted : null"
-    ).json_value()
+def _painted(page: Page, go: Callable[[], object]) -> dict[str, Any]:
+    """What painted.js says of the dashboard that one gets to. Raises RuntimeError for a chart in
+    error."""
+    with page.expect_console_message(lambda message: message.text.startswith(_SAYS)) as said:
+        go()
+    painted: dict[str, Any] = json.loads(said.value.text.removeprefix(_SAYS))
     if painted["wrong"]:
         raise RuntimeError(f"charts in error: {painted['wrong']}")
     return painted

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     Page,
+    Playwright,
     Request,
     ViewportSize,
     sync_playwright,
@@ -39,14 +40,33 @@ class Opening:
     answers: Mapping[str, float]
 
 
+class Chromium:
+    """Browsers with a profile each on disk, as people have them: one in memory keeps no large
+    script and compiles all of them for each page."""
+
+    def __init__(self, playwright: Playwright, folder: Path) -> None:
+        self._type = playwright.chromium
+        self._folder = folder
+
+    def browser(self, address: str) -> BrowserContext:
+        """One that was never used."""
+        return self._type.launch_persistent_context(
+            tempfile.mkdtemp(dir=self._folder),
+            executable_path=shutil.which("chromium"),
+            args=CHROMIUM_ARGUMENTS,
+            viewport=_SCREEN,
+            base_url=address,
+        )
+
+
 class Manager:
     """Logged in by the form, with Superset's modules loaded by a look at two dashboards."""
 
-    def __init__(self, browser: Browser, superset: Superset) -> None:
-        self._browser = browser
+    def __init__(self, browsers: Chromium, superset: Superset) -> None:
+        self._browsers = browsers
         self._superset = superset
-        self._context = browser.new_context(viewport=_SCREEN, base_url=superset.address)
-        page = _page(self._context)
+        self._own = browsers.browser(superset.address)
+        page = _page(self._own)
         page.goto("/login/")
         page.fill("input#username", "manager")
         page.fill("input#password", superset.password)
@@ -55,30 +75,26 @@ class Manager:
         page.close()
 
     def open(self) -> Opening:
-        """In the browser of the login, which knows Superset's scripts."""
-        return _open(self._context, self._superset)
+        """In the browser of the login, which has Superset's scripts on disk."""
+        return _open(self._own, self._superset)
 
     def open_elsewhere(self) -> Opening:
-        """In a browser that has the session, and nothing else, of the login."""
-        cookies = self._context.storage_state()
-        context = self._browser.new_context(
-            viewport=_SCREEN, base_url=self._superset.address, storage_state=cookies
-        )
-        opening = _open(context, self._superset)
-        context.close()
+        """In a browser that has the session of the login and nothing else."""
+        other = self._browsers.browser(self._superset.address)
+        cookies: Any = self._own.cookies()
+        other.add_cookies(cookies)
+        opening = _open(other, self._superset)
+        other.close()
         return opening
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Raises UsageError where it is not installed."""
-    path = shutil.which("chromium")
-    if path is None:
+def chromium() -> Iterator[Chromium]:
+    """All browsers are closed afterwards. Raises UsageError where it is not installed."""
+    if shutil.which("chromium") is None:
         raise UsageError("chromium is needed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        yield Chromium(playwright, Path(folder))
 
 
 def _page(context: BrowserContext) -> Page:

@@ -44,13 +44,13 @@ def run(parts: Parts) -> list[Figure]:
 def measure(parts: Parts, findings: int) -> list[Figure]:
     """For so many findings, and for 10,000."""
     with ExitStack() as stack:
-        browser = stack.enter_context(chromium())
+        browsers = stack.enter_context(chromium())
         visits = []
         for count in (findings, _FEWER):
             world = stack.enter_context(filled(parts, count))
             world.build_anew()
             superset = stack.enter_context(served(parts, world))
-            visits.append(Visit(Manager(browser, superset), superset))
+            visits.append(Visit(Manager(browsers, superset), superset))
         large, small = in_turns(_ROUNDS, visits[0].openings, visits[1].openings)
     return [*_paints(findings, large, small), *_answers(findings, large, small)]
 

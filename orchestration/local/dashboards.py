@@ -141,7 +141,7 @@ def _digest(env: Mapping[str, str]) -> str:
 def part(state: State, port: int) -> Part:
     """Superset's web server, on 127.0.0.1. The stack can do without it."""
     command = [str(ENVIRONMENT / "bin" / "gunicorn"), "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "1", "--worker-class", "gthread", "--threads", "8"]
+    command += ["--workers", "2", "--worker-class", "gthread", "--threads", "4"]
     command += ["--timeout", "120", "--graceful-timeout", "5", "--no-control-socket"]
     command += ["superset.app:create_app()"]
     log = state.logs / f"{NAME}.log"

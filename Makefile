@@ -13,7 +13,7 @@ WORKERS ?= 2
 SOAK_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down dashboards dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt bench-history clean lock
+.PHONY: help install demo up down dashboards dbt-docs test test-slow soak lint bench bench-ingest bench-llm bench-dbt bench-history bench-dashboards clean lock
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,7 @@ lint: $(DEV_STAMP) ## Style, types, import direction, SQL
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
 
-bench: $(DEV_STAMP) ## Measure against a bare peer, in one run; tables and benchmarks/results/
+bench: $(DEV_STAMP) $(SUPERSET_STAMP) ## Measure against a bare peer, in one run; tables and benchmarks/results/
 	$(BIN)/python -m benchmarks
 
 bench-ingest: $(DEV_STAMP) ## Measure landing from the emulator beside a bare pull-and-ack loop
@@ -65,6 +65,9 @@ bench-dbt: $(DEV_STAMP) ## Measure full builds and refreshes of the marts on 1,0
 
 bench-history: $(DEV_STAMP) ## Measure rollback, undo, explain and search with 200,000 assessments
 	$(BIN)/python -m benchmarks history
+
+bench-dashboards: $(DEV_STAMP) $(SUPERSET_STAMP) ## Measure how soon Overview is drawn in a browser, with 1,000,000 findings; takes some 10 minutes
+	$(BIN)/python -m benchmarks dashboards
 
 lock: $(DEV_STAMP) ## Renew the locked versions
 	$(BIN)/uv pip compile pyproject.toml --extra local $(LOCK_OPTIONS) -o requirements.lock

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import code_location, engine, history, ingest, landing, matching, memory, pending
+from benchmarks.dashboards import opening
 from benchmarks.llm import peers, rate_limits, throughput
 from benchmarks.marts import refreshing
 from benchmarks.measuring import Figure
@@ -36,6 +37,7 @@ _BENCHMARKS: dict[str, Callable[[Parts], list[Figure]]] = {
     "memory": memory.run,
     "marts": refreshing.run,
     "history": history.run,
+    "dashboards": opening.run,
 }
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 

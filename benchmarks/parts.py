@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import psutil
 
 from benchmarks.stub import part as stub
 from orchestration.local import analyst_part, emulator, postgres
-from orchestration.local.processes import Part, StopOrder, start, start_guardian
+from orchestration.local.processes import Part, StopOrder, start, start_guardian, stop
 from orchestration.local.state import Running, StackFile, State
 from orchestration.migrations import upgrade
 from orchestration.settings import STATE_VARIABLE, LlmSettings, LocalSettings, PostgresSettings
@@ -24,7 +25,7 @@ from orchestration.settings import STATE_VARIABLE, LlmSettings, LocalSettings, P
 _ROLES = ("migrator", "pipeline", "transformer", "bi_reader")
 _SETTINGS = ("POSTGRES_", "PUBSUB_", "LLM_", "INGEST_", "DAGSTER_")
 _TEMPLATE = "template_for_benchmarks"
-_READY_SECONDS = 60
+_READY_SECONDS = 120
 
 
 @contextmanager
@@ -114,6 +115,16 @@ class Parts:
         yield port
         process.kill()
         process.wait()
+
+    @contextmanager
+    def serving(
+        self, name: str, make: Callable[[int], Part], is_ready: Callable[[int], bool]
+    ) -> Iterator[int]:
+        """The port of a part that is made for it; stopped afterwards with what it started."""
+        port = self._state.ports((name,))[name]
+        self._start(replace(make(port), name=name), lambda: is_ready(port))
+        yield port
+        stop(self.stack_id, [running.stop for running in self._running if running.name == name])
 
     def cpu_seconds(self, name: str) -> float:
         """Of a running part and its children, of those as well that have ended."""

@@ -48,13 +48,17 @@ def password_variable(user: str) -> str:
 
 
 def secrets(state: State) -> dict[str, str]:
-    """Superset's secrets and database, made once and kept, readable by their owner only."""
+    """Superset's secrets and database, made once and kept, readable by their owner only.
+
+    The database has the name that superset.env says, if it says one.
+    """
     known = state.read_superset_env()
+    database = known.get("SUPERSET_POSTGRES_DATABASE") or postgres.SUPERSET_DATABASE
     names = ["SUPERSET_SECRET_KEY", "SUPERSET_POSTGRES_PASSWORD", *map(password_variable, users())]
     values = {name: known.get(name) or postgres.new_password() for name in names}
     values |= {
-        "SUPERSET_POSTGRES_USER": postgres.SUPERSET_DATABASE,
-        "SUPERSET_POSTGRES_DATABASE": postgres.SUPERSET_DATABASE,
+        "SUPERSET_POSTGRES_USER": database,
+        "SUPERSET_POSTGRES_DATABASE": database,
         "SUPERSET_CACHE_DIR": str(state.folder / "superset-cache"),
     }
     if values != known:
@@ -104,7 +108,7 @@ def provision(state: State) -> bool:
     digest = _digest(env)
     if stamp.exists() and stamp.read_text() == digest:
         return False
-    _create_database(state, env["SUPERSET_POSTGRES_PASSWORD"])
+    _create_database(state, env["SUPERSET_POSTGRES_DATABASE"], env["SUPERSET_POSTGRES_PASSWORD"])
     log = state.logs / "superset-provision.log"
     with log.open("wb") as output:
         done = subprocess.run(
@@ -121,13 +125,13 @@ def provision(state: State) -> bool:
     return True
 
 
-def _create_database(state: State, password: str) -> None:
+def _create_database(state: State, name: str, password: str) -> None:
     stack = state.read_env()
     cluster = postgres.Cluster(
         state.folder, int(stack["POSTGRES_PORT"]), stack["POSTGRES_SUPERUSER_PASSWORD"]
     )
     with cluster.connect("postgres") as connection:
-        postgres.create_owned_database(connection, postgres.SUPERSET_DATABASE, password)
+        postgres.create_owned_database(connection, name, password)
 
 
 def _digest(env: Mapping[str, str]) -> str:
@@ -142,7 +146,7 @@ def _digest(env: Mapping[str, str]) -> str:
 def part(state: State, port: int) -> Part:
     """Superset's web server, on 127.0.0.1. The stack can do without it."""
     command = [str(ENVIRONMENT / "bin" / "gunicorn"), "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "1", "--worker-class", "gthread", "--threads", "8"]
+    command += ["--workers", "2", "--worker-class", "gthread", "--threads", "4"]
     command += ["--timeout", "120", "--graceful-timeout", "5", "--no-control-socket"]
     command += ["superset.app:create_app()"]
     log = state.logs / f"{NAME}.log"

@@ -2,7 +2,10 @@
 {{ config(
     materialized='incremental',
     indexes=[{'columns': ['supplier_id', 'country', 'dimension', 'day'], 'unique': true}],
-    post_hook='analyze {{ this }}'
+    post_hook=[
+        "{{ index_of_some('day, band, country', \"dimension = 'overall'\") }}",
+        'analyze {{ this }}',
+    ]
 ) }}
 
 with scores as (

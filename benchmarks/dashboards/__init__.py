@@ -1,0 +1,1 @@
+"""The dashboards at size: how soon a person sees what they show."""

@@ -31,7 +31,6 @@ _LOOK = (
     ("can_read", "Chart"),
     ("can_dashboard", "Superset"),
     ("can_explore_json", "Superset"),
-    ("can_log", "Superset"),  # refused, the front end's notes of use come back as a whole dashboard
     ("can_language_pack", "Superset"),
     ("can_dashboard_permalink", "Superset"),
     ("can_read", "DashboardPermalinkRestApi"),

@@ -40,7 +40,9 @@ def SQLALCHEMY_CUSTOM_PASSWORD_STORE(url: Any) -> str | None:  # noqa: N802 Supe
 # -- who may come in ------------------------------------------------------------------------------
 AUTH_USER_REGISTRATION = False
 WTF_CSRF_ENABLED = True
-WTF_CSRF_EXEMPT_LIST: list[str] = []
+# The front end's notes of use, which are dropped below. A page that is left sends them without a
+# token; refused, the answer took the session away from a person who had just logged in.
+WTF_CSRF_EXEMPT_LIST = ["superset.views.core.log"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = False  # http on 127.0.0.1; set it behind TLS
@@ -166,12 +168,15 @@ def COMMON_BOOTSTRAP_OVERRIDES_FUNC(data: dict[str, Any]) -> dict[str, Any]:  # 
 
 
 def FLASK_APP_MUTATOR(app: Flask) -> None:  # noqa: N802
-    """Leads from the start page to the first dashboard, and answers with our language pack."""
+    """Leads from the start page to the first dashboard, answers with our language pack, and drops
+    the front end's notes of use."""
 
     @app.before_request
     def ours() -> Response | None:
         if request.path == "/superset/welcome/":
             return redirect("/superset/dashboard/overview/")
+        if request.path == "/superset/log/":
+            return Response(status=204)
         if request.path != f"/superset/language_pack/{_OUR_ENGLISH}/":
             return None
         about = {"domain": "superset", "lang": "en", "plural_forms": "nplurals=2; plural=(n != 1)"}

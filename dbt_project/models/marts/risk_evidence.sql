@@ -5,6 +5,7 @@
     indexes=[
         {'columns': ['finding_id'], 'unique': true},
         {'columns': ['supplier_id', 'country']},
+        {'columns': ['supplier_name']},
     ]
 ) }}
 

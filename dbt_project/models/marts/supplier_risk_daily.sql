@@ -1,7 +1,10 @@
 -- depends_on: {{ ref('int_refresh') }}
 {{ config(
     materialized='incremental',
-    indexes=[{'columns': ['supplier_id', 'country', 'dimension', 'day'], 'unique': true}],
+    indexes=[
+        {'columns': ['supplier_id', 'country', 'dimension', 'day'], 'unique': true},
+        {'columns': ['supplier_name']},
+    ],
     post_hook=[
         "{{ index_of_some('day, band, country', \"dimension = 'overall'\") }}",
         'analyze {{ this }}',

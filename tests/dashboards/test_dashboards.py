@@ -459,7 +459,10 @@ def test_superset_comes_back_after_it_was_killed_and_nothing_else_is_restarted(
 ) -> None:
     others = {part.name: part.stop.pid for part in served.stack.running().parts}
     killed = others.pop(dashboards.NAME)
+    workers = psutil.Process(killed).children()
     psutil.Process(killed).kill()
+    _, left = psutil.wait_procs(workers, timeout=60)  # until then they hold the port, and answer
+    assert not left
     port = int(served.address.rpartition(":")[2])
     eventually(
         "Superset answers again",

@@ -1,4 +1,4 @@
-{# An index of some rows only, which dbt's own setting `indexes` cannot say; made if there is none. #}
+{# An index of some rows, which dbt's own setting `indexes` cannot say; made if there is none. #}
 {% macro index_of_some(columns, condition) %}
     do $$ begin
         if not exists (

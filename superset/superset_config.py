@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask, jsonify, redirect, request
 from werkzeug.wrappers import Response
 
-_HERE = os.path.dirname(__file__)
 _WHAT_TO_DO = "Start Superset by `make dashboards`, or see docs/dashboards.md for each setting."
 
 
@@ -47,13 +46,11 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = False  # http on 127.0.0.1; set it behind TLS
 ENABLE_CORS = False
-SUPERSET_LOAD_EXAMPLES = False
 FEATURE_FLAGS = {
     "DASHBOARD_RBAC": True,
     "ALLOW_ADHOC_SUBQUERY": False,  # else a filter's SQL could read rows of others
     "ENABLE_TEMPLATE_PROCESSING": False,
     "DASHBOARD_VIRTUALIZATION": False,  # draw all, so that printing and tests see all
-    "TAGGING_SYSTEM": False,
 }
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
@@ -111,7 +108,7 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
         "id": "supplier_risk",
         "label": "Supplier Risk",
-        "description": "Told apart by people who do not see red and green",
+        "description": "For dimensions, steps and other things that are no bands",
         "isDefault": True,
         "colors": [
             "#3B6EA8",
@@ -146,9 +143,8 @@ THEME_DEFAULT = {
     },
     "algorithm": "default",
 }
-HTML_SANITIZATION_SCHEMA_EXTENSIONS = {
-    "attributes": {"span": ["className"]}
-}  # the legend's colours
+# The legend's colours are classes.
+HTML_SANITIZATION_SCHEMA_EXTENSIONS = {"attributes": {"span": ["className"]}}
 THEME_DARK = None  # the colours of the bands are chosen for a light ground
 
 # -- what an empty chart says ---------------------------------------------------------------------

@@ -83,13 +83,19 @@ _ASK_IN_SQL = (
 )
 
 
+def wanted() -> dict[str, Any]:
+    """What access.yaml says."""
+    said: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "access.yaml").read_text())
+    return said
+
+
 def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     """Make roles, users and rules what this file and access.yaml say; commits nothing.
 
     `passwords` by user name. Raises ValueError for a category without a name, KeyError for a user
     without a password.
     """
-    wanted = yaml.safe_load((Path(__file__).parent / "access.yaml").read_text())
+    buyers, shown_to_buyers = wanted()["buyers"], wanted()["dashboards_of_buyers"]
     analyst = _role(ANALYST, (*_LOOK, *_ASK_IN_SQL))
     _may_read_marts(analyst, bundle)
     manager = _role(MANAGER, _LOOK)
@@ -97,18 +103,17 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     refresher = _role(REFRESHER, _CLEAR_THE_CACHE)
     for dashboard in db.session.query(Dashboard).filter_by(is_managed_externally=True):
         seen_by = [analyst, manager]
-        if dashboard.slug in wanted["dashboards_of_buyers"]:
+        if dashboard.slug in shown_to_buyers:
             seen_by.append(buyer)
         dashboard.roles = seen_by
-    categories = _categories(wanted["buyers"])
-    _rules([analyst, manager], categories)
+    _rules([analyst, manager], _categories(buyers))
     _user("analyst", [analyst], passwords)
     _user("manager", [manager], passwords)
     _user("dagster", [refresher], passwords)
-    for name, of in wanted["buyers"].items():
+    for name, of in buyers.items():
         own = [_role(_BUYER_OF + category, ()) for category in of]
         _user(name, [buyer, *own], passwords)
-    for left in [user for user in buyer.user if user.username not in wanted["buyers"]]:
+    for left in [user for user in buyer.user if user.username not in buyers]:
         left.roles, left.active = [], False
 
 
@@ -116,12 +121,6 @@ def provide_admin(passwords: Mapping[str, str]) -> None:
     """The administrator, in whose name the bundle is imported."""
     _user("admin", [security_manager.find_role("Admin")], passwords)
     db.session.commit()
-
-
-def users() -> list[str]:
-    """The names of all users that need a password."""
-    wanted = yaml.safe_load((Path(__file__).parent / "access.yaml").read_text())
-    return ["admin", "analyst", "manager", "dagster", *wanted["buyers"]]
 
 
 def _role(name: str, permissions: Iterable[tuple[str, str]]) -> Role:

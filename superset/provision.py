@@ -5,6 +5,7 @@ result. What somebody changed by hand in a chart or dashboard of the bundle is s
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def main() -> None:
         security_manager.sync_role_definitions()
         import access  # asks Superset's models, which need the schema
 
-        passwords = _passwords(access.users())
+        wanted = access.wanted()
+        passwords = _passwords([*wanted["accounts"], *wanted["buyers"]])
         access.provide_admin(passwords)
         _import_bundle()
         _delete_what_left_the_bundle()
@@ -40,7 +42,7 @@ def _upgrade_schema() -> None:
 
 
 def _passwords(users: list[str]) -> dict[str, str]:
-    names = {user: f"SUPERSET_PASSWORD_{user.upper()}" for user in users}
+    names = {user: "SUPERSET_PASSWORD_" + re.sub(r"\W", "_", user).upper() for user in users}
     missing = [name for name in names.values() if not os.environ.get(name)]
     if missing:
         sys.exit(f"Not set: {', '.join(missing)}. Each user of access.yaml needs a password.")

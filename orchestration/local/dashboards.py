@@ -4,11 +4,11 @@ may see it is in superset/; Superset itself is in an environment of its own (.ve
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import requests
 import yaml
@@ -32,19 +32,16 @@ _WAREHOUSE = (
 _SERVE_SECONDS = 120.0
 
 
-def users() -> list[str]:
-    """Who can log in: the fixed accounts, then the buyers of superset/access.yaml."""
-    return ["admin", "analyst", "manager", _ACCOUNT_OF_DAGSTER, *_access()["buyers"]]
-
-
-def _access() -> dict[str, Any]:
-    access: dict[str, Any] = yaml.safe_load((SOURCE / "access.yaml").read_text())
-    return access
+def users() -> dict[str, str]:
+    """Who can log in, and what they see, as superset/access.yaml says."""
+    access = yaml.safe_load((SOURCE / "access.yaml").read_text())
+    buyers = {name: f"suppliers of {' and '.join(of)}" for name, of in access["buyers"].items()}
+    return {**access["accounts"], **buyers}
 
 
 def password_variable(user: str) -> str:
     """The variable of the environment that holds a user's password."""
-    return f"SUPERSET_PASSWORD_{user.upper()}"
+    return "SUPERSET_PASSWORD_" + re.sub(r"\W", "_", user).upper()
 
 
 def secrets(state: State) -> dict[str, str]:
@@ -86,14 +83,8 @@ def _without_passwords_of_people(env: Mapping[str, str]) -> dict[str, str]:
 def logins(state: State) -> list[tuple[str, str, str]]:
     """User, password and what the user sees, for each person who can log in."""
     known = secrets(state)
-    sees = {
-        "manager": "all dashboards",
-        "analyst": "all dashboards, and SQL Lab on the marts",
-        "admin": "everything, settings included",
-    }
-    buyers: Mapping[str, list[str]] = _access()["buyers"]
-    sees |= {name: f"suppliers of {' and '.join(of)}" for name, of in buyers.items()}
-    return [(user, known[password_variable(user)], what) for user, what in sees.items()]
+    people = {user: what for user, what in users().items() if user != _ACCOUNT_OF_DAGSTER}
+    return [(user, known[password_variable(user)], what) for user, what in people.items()]
 
 
 def provision(state: State) -> bool:

@@ -187,3 +187,11 @@
         {{ events }}.event_type, {{ events }}.first_seen_on
     ))
 {%- endmacro %}
+
+{# All formulas of scores as they compile, on whichever day: where these differ, scores may. #}
+{% macro policy_formulas() -%}
+    {{ [
+        decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b'), band_of('a'),
+        events_of('a', 'b'), scores_of('a', 'b'), event_id('a', 'b')
+    ] | join('|') | replace(as_of_date(), 'as_of_date') }}
+{%- endmacro %}

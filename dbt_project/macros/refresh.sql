@@ -38,12 +38,9 @@
     {% endif %}
 {% endmacro %}
 
-{# Changes with every model, with what is set for them, and with every macro of the policy. #}
+{# Changes with every model, with what is set for them, and with every formula of the policy. #}
 {% macro code_version() %}
-    {% set parts = [
-        decay('a', 'b'), damped_noisy_or('a', 'b'), worst_and_mean('a', 'b'), band_of('a'),
-        events_of('a', 'b'), scores_of('a', 'b'), event_id('a', 'b')
-    ] %}
+    {% set parts = [policy_formulas()] %}
     {% if execute %}
         {% for name in ['history_days', 'trend_days', 'trend_weeks', 'usage_late_days'] %}
             {% do parts.append(name ~ var(name)) %}

@@ -207,6 +207,15 @@ def test_a_build_of_some_models_does_not_pass_for_a_whole_one(
     assert_a_full_build_gives_the_same(connection, THIRD)
 
 
+def test_a_new_day_is_the_same_policy_and_no_reason_to_build_everything_anew(world: World) -> None:
+    world.news("2026-03-01", world.generation("2026-01-01"), Finding(level=4))
+    build(SECOND)
+    state = "select is_full, is_new_day, policy_version from intermediate.int_refresh"
+    [(_, _, policy)] = world.read(state)
+    refresh(THIRD)
+    assert world.read(state) == [(False, True, policy)]
+
+
 def test_another_policy_builds_everything_anew_without_being_told(
     world: World, connection: Connection
 ) -> None:

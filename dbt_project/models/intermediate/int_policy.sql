@@ -32,6 +32,7 @@ final as (
                 {% for name in variables %}
                     || '|{{ var(name) }}'
                 {% endfor %}
+                || '|{{ local_md5(policy_formulas()) }}'
             ),
             12
         ) as policy_version

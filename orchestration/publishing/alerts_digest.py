@@ -81,31 +81,25 @@ def _value(name: str, value: Any) -> Any:
 
 # A supplier is in the band of its worst country.
 _SUPPLIERS_BY_BAND: LiteralString = """
-with ranks as (
-    select band, row_number() over (order by lowest_score) as place from policy.risk_bands
-    union all
-    select 'no signal', 0
-),
-
-worst as (
-    select supplier_id, max(place) as place
+with worst as (
+    select supplier_id, coalesce(max(severity_rank), 0) as severity_rank
     from marts.supplier_risk_current
-    inner join ranks using (band)
+    left join policy.risk_bands using (band)
     where dimension = 'overall'
     group by supplier_id
 )
 
-select ranks.band, count(*) as suppliers
+select coalesce(bands.band, 'no signal') as band, count(*) as suppliers
 from worst
-inner join ranks using (place)
-group by ranks.band, ranks.place
-order by ranks.place desc
+left join policy.risk_bands as bands using (severity_rank)
+group by bands.band, severity_rank
+order by severity_rank desc
 """
 
 _NEWLY_CRITICAL: LiteralString = """
 with highest as (select band from policy.risk_bands order by lowest_score desc limit 1)
 
-select now.supplier_name, now.country, now.score
+select now.supplier_name, now.country, now.score, count(*) over () as found
 from marts.supplier_risk_current as now
 inner join highest using (band)
 left join marts.supplier_risk_daily as yesterday
@@ -131,7 +125,8 @@ select
     country,
     says ->> 'event_type' as event_type,
     says -> 'evidence' ->> 'quote' as quote,
-    says -> 'evidence' ->> 'url' as url
+    says -> 'evidence' ->> 'url' as url,
+    count(*) over () as found
 from risk.alerts
 where kind = 'event' and created_at > now() - interval '24 hours'
 order by alert_id desc

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from orchestration.errors import SettingsError
+from orchestration.errors import AlertError, SettingsError
 from orchestration.publishing.alerts import Alert, Kind, record
 from orchestration.publishing.alerts_sql import EVENTS, REMEMBER_BANDS, REMEMBER_EVENTS, RISES
 from orchestration.publishing.links import explain_command, supplier_link
@@ -21,6 +21,7 @@ from orchestration.settings import AlertSettings, SupersetSettings
 
 NOT_BUILT = "the marts are not built yet, or were built before alerts came: see job refresh_marts"
 FIRST_LOOK = "the first look: what is there now is known, and only what comes is told"
+LONGEST_EVENT_DAYS = 30  # event_span_days of the scoring policy
 _LONGEST_QUOTE = 500
 _LONGEST_TITLE = 200
 
@@ -42,7 +43,8 @@ class _Build:
 
 
 def look(connection: Connection, alerts: AlertSettings, superset: SupersetSettings) -> Look:
-    """Record what is new since the last look. Raises SettingsError if ALERTS_LOWEST_BAND is none.
+    """Record what is new since the last look. Raises SettingsError if ALERTS_LOWEST_BAND is none,
+    AlertError if a query takes too long.
 
     Costs one small query while the marts are those of the last look. Of two at once one looks.
     """
@@ -57,6 +59,12 @@ def look(connection: Connection, alerts: AlertSettings, superset: SupersetSettin
         return Look(reason=NOT_BUILT)
     except psycopg.errors.LockNotAvailable:
         return Look(reason="the marts are being refreshed")
+    except psycopg.errors.QueryCanceled:
+        raise AlertError(
+            "A query of the look for alerts took more than 15 s and was ended. "
+            "Nothing is lost: the next tick looks again. What to do if this comes again: `analyze` "
+            "the schemas marts and risk, and see what else keeps PostgreSQL busy."
+        ) from None
 
 
 def _look_alone(
@@ -95,6 +103,12 @@ def _build_seen(connection: Connection) -> str | None:
     return row["build"] if row else None
 
 
+def _is_of_an_earlier_day(connection: Connection, newest: _Build) -> bool:
+    """A build for a day of the past (variable as_of_date) is nothing to compare with."""
+    row = connection.execute("select as_of_date from risk.seen_refresh").fetchone()
+    return bool(row and newest.as_of_date < row["as_of_date"])
+
+
 def _look(connection: Connection, settings: AlertSettings, superset: SupersetSettings) -> Look:
     """One state of all marts: a table that dbt swaps meanwhile would be seen empty, hence the locks
     before the first query."""
@@ -104,12 +118,14 @@ def _look(connection: Connection, settings: AlertSettings, superset: SupersetSet
     connection.execute(
         "lock table intermediate.last_refresh, intermediate.int_refresh, policy.risk_bands,"
         " marts.supplier_risk_current, marts.risk_changes, marts.risk_events,"
-        " marts.country_risk_current in access share mode"
+        " marts.country_names in access share mode"
     )
     newest = _build(connection)
     seen = _build_seen(connection)
     if newest is None or not newest.is_complete or newest.build == seen:
         return Look(reason="the marts changed at this moment")
+    if _is_of_an_earlier_day(connection, newest):
+        return Look(reason="the marts are those of an earlier day than at the last look")
     _require_a_band(connection, settings.lowest_band)
     found: Sequence[Alert] = ()
     if seen:
@@ -139,7 +155,8 @@ def _rises(
     return [
         _alert(
             "band",
-            f"{row['supplier_id']}@{row['country']}:{row['band']}:{build.as_of_date}",
+            f"{row['supplier_id']}@{row['country']}:{row['band']}:{build.as_of_date}:"
+            f"{row['cause']}",
             row,
             superset,
         )
@@ -150,7 +167,11 @@ def _rises(
 def _events(
     connection: Connection, settings: AlertSettings, superset: SupersetSettings
 ) -> list[Alert]:
-    rows = connection.execute(EVENTS, {"lowest_level": settings.lowest_event_level}).fetchall()
+    limits = {
+        "lowest_level": settings.lowest_event_level,
+        "longest_event": LONGEST_EVENT_DAYS,
+    }
+    rows = connection.execute(EVENTS, limits).fetchall()
     return [_alert("event", row["event_id"], row, superset) for row in rows]
 
 
@@ -181,11 +202,14 @@ def _as_json(value: Any) -> Any:
 
 
 def _remember(connection: Connection, build: _Build) -> None:
-    for statement in (*REMEMBER_BANDS, *REMEMBER_EVENTS):
+    for statement in REMEMBER_BANDS:
         connection.execute(statement)
+    for statement in REMEMBER_EVENTS:
+        connection.execute(statement, {"longest_event": LONGEST_EVENT_DAYS})
     connection.execute(
-        "insert into risk.seen_refresh (build, policy_version) values (%s, %s)"
+        "insert into risk.seen_refresh (build, policy_version, as_of_date) values (%s, %s, %s)"
         " on conflict (is_only) do update set build = excluded.build,"
-        " policy_version = excluded.policy_version, seen_at = now()",
-        [build.build, build.policy_version],
+        " policy_version = excluded.policy_version, as_of_date = excluded.as_of_date,"
+        " seen_at = now()",
+        [build.build, build.policy_version, build.as_of_date],
     )

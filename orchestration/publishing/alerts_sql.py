@@ -2,26 +2,16 @@
 
 from typing import LiteralString
 
-# No signal comes before the lowest band.
-_RANKS: LiteralString = """
-ranks as (
-    select band, row_number() over (order by lowest_score) as place from policy.risk_bands
-    union all
-    select 'no signal', 0
-)
-"""
-
-# Whatever else happened, scores of another policy are not to be compared with those before.
 # What moved a pair up: of each cause what it adds now, as far as it did not at the last look. The
 # marts compare with the week before: yesterday's news must not hide today's re-scoring.
 _MOVED: LiteralString = """
 greatest(least(changes.{0}, changes.{0} - coalesce(seen.{0}, 0)), 0) as {0}
 """
 
+# Scores of another policy are not to be compared with those before, whatever else happened. What
+# was told within 7 days is not told again, unless for another cause: a prompt must not hide news.
 RISES: LiteralString = f"""
-with {_RANKS},
-
-risen as (
+with moved as (
     select
         now.*,
         coalesce(seen.band, 'no signal') as band_before,
@@ -33,25 +23,33 @@ risen as (
         {_MOVED.format("rollbacks")}
     from marts.supplier_risk_current as now
     cross join risk.seen_refresh as last_look
-    inner join ranks on now.band = ranks.band
+    inner join policy.risk_bands as bands on now.band = bands.band
     left join risk.seen_bands as seen
         on now.supplier_id = seen.supplier_id and now.country = seen.country
-    left join ranks as earlier on seen.band = earlier.band
+    left join policy.risk_bands as earlier on seen.band = earlier.band
     left join marts.risk_changes as changes
         on
             now.supplier_id = changes.supplier_id and now.country = changes.country
             and changes.dimension = 'overall'
     where
         now.dimension = 'overall'
-        and ranks.place > coalesce(earlier.place, 0)
-        and ranks.place >= (select place from ranks where band = %(lowest_band)s)
-        and not exists (
-            select from risk.alerts
-            where
-                alerts.supplier_id = now.supplier_id and alerts.country = now.country
-                and alerts.kind = 'band' and alerts.says ->> 'band' = now.band
-                and alerts.created_at > now() - interval '7 days'
-        )
+        and bands.severity_rank > coalesce(earlier.severity_rank, 0)
+        and bands.severity_rank
+        >= (select severity_rank from policy.risk_bands where band = %(lowest_band)s)
+),
+
+risen as (
+    select
+        *,
+        case
+            when is_by_policy then 'policy'
+            when main_cause is null then 'none'
+            when greatest(new_events, rescoring, rollbacks) = 0 then main_cause
+            when new_events >= greatest(rescoring, rollbacks) then 'new events'
+            when rescoring >= rollbacks then 'rescoring'
+            else 'rollback'
+        end as cause
+    from moved
 )
 
 select
@@ -63,14 +61,7 @@ select
     risen.band_before,
     risen.score,
     risen.score_before,
-    case
-        when risen.is_by_policy then 'policy'
-        when risen.main_cause is null then 'none'
-        when greatest(risen.new_events, risen.rescoring, risen.rollbacks) = 0 then risen.main_cause
-        when risen.new_events >= greatest(risen.rescoring, risen.rollbacks) then 'new events'
-        when risen.rescoring >= risen.rollbacks then 'rescoring'
-        else 'rollback'
-    end as cause,
+    risen.cause,
     jsonb_build_object(
         'new_events', coalesce(risen.new_events, 0), 'rescoring', coalesce(risen.rescoring, 0),
         'rollbacks', coalesce(risen.rollbacks, 0)
@@ -91,18 +82,34 @@ left join lateral (
     order by events.contribution desc, events.event_id
     limit 1
 ) as worst on true
-left join marts.country_risk_current as names
-    on risen.country = names.country and names.dimension = 'overall'
+left join marts.country_names as names on risen.country = names.country
+where
+    not exists (
+        select from risk.alerts
+        where
+            alerts.supplier_id = risen.supplier_id and alerts.country = risen.country
+            and alerts.kind = 'band' and alerts.says ->> 'band' = risen.band
+            and alerts.says ->> 'cause' = risen.cause
+            and alerts.created_at > now() - interval '7 days'
+    )
 order by risen.score desc, risen.supplier_id, risen.country
 """
 
 # The id of an event is made of its first day, which moves when an earlier document of it arrives:
-# what happened at the same place within 7 days is the same.
-_SAME_EVENT: LiteralString = """
+# what happened at the same place within 7 days is the same, up to the longest that an event may be.
+# Else a chain of minor news would hide a severe event of months later.
+_SPAN: LiteralString = """
+greatest(seen.last_seen_on, events.last_seen_on) - least(seen.first_seen_on, events.first_seen_on)
+"""
+_SAME_EVENT: LiteralString = f"""
 seen.supplier_id = events.supplier_id and seen.country = events.country
 and seen.dimension = events.dimension and seen.event_type = events.event_type
 and seen.first_seen_on <= events.last_seen_on + 7
 and seen.last_seen_on >= events.first_seen_on - 7
+and (
+    {_SPAN} <= %(longest_event)s
+    or seen.first_seen_on <= events.last_seen_on and seen.last_seen_on >= events.first_seen_on
+)
 """
 
 # An event that would add less than 0.5 to a score is over, as in the scoring policy: an archive
@@ -143,8 +150,7 @@ left join marts.supplier_risk_current as now
     on
         events.supplier_id = now.supplier_id and events.country = now.country
         and now.dimension = 'overall'
-left join marts.country_risk_current as names
-    on events.country = names.country and names.dimension = 'overall'
+left join marts.country_names as names on events.country = names.country
 where
     events.highest_level >= %(lowest_level)s and events.contribution >= 0.5
     and not exists (
@@ -193,8 +199,14 @@ REMEMBER_EVENTS: tuple[LiteralString, ...] = (
     with wider as (
         select
             seen.seen_event_id,
-            least(seen.first_seen_on, min(events.first_seen_on)) as first_seen_on,
-            greatest(seen.last_seen_on, max(events.last_seen_on)) as last_seen_on,
+            least(
+                seen.first_seen_on,
+                min(events.first_seen_on) filter (where {_SPAN} <= %(longest_event)s)
+            ) as first_seen_on,
+            greatest(
+                seen.last_seen_on,
+                max(events.last_seen_on) filter (where {_SPAN} <= %(longest_event)s)
+            ) as last_seen_on,
             greatest(seen.highest_level, max(events.highest_level)) as highest_level
         from risk.seen_events as seen
         inner join marts.risk_events as events on {_SAME_EVENT}

@@ -6,7 +6,6 @@ secrets. Libraries are imported where they are used: the code location is loaded
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import itertools
@@ -50,6 +49,8 @@ def send(message: Message, channel: str, settings: AlertSettings) -> str | None:
         return asyncio.run(_send(message, channel, settings))
     except TimeoutError:
         raise NotDelivered("timeout") from None
+    except UnicodeError:  # a host whose labels are empty or too long
+        raise NotDelivered("address") from None
 
 
 async def _send(message: Message, channel: str, settings: AlertSettings) -> str | None:
@@ -174,7 +175,7 @@ def _secret_bytes(secret: str) -> bytes:
     if secret.startswith("whsec_"):
         try:
             return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
+        except ValueError:  # other characters than ASCII, or no base64
             raise NotDelivered("secret") from None
     return secret.encode()
 

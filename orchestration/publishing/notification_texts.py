@@ -181,7 +181,9 @@ def _links(says: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _list(heading: str, rows: Sequence[Mapping[str, Any]], line: Any) -> str:
     if not rows:
         return f"{heading}: none."
-    return f"{heading}:\n" + "\n".join(f"- {line(row)}" for row in rows)
+    lines = [f"- {line(row)}" for row in rows]
+    more = rows[0].get("found", len(rows)) - len(rows)
+    return "\n".join([f"{heading}:", *lines, *([f"- and {more:,} more"] if more > 0 else [])])
 
 
 def _pair(row: Mapping[str, Any]) -> str:

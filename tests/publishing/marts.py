@@ -23,11 +23,6 @@ class Marts:
         self._owner = owner
         row = owner.execute("select policy_version from intermediate.last_refresh").fetchone()
         self.policy: str = row[0] if row else ""
-        self._country("MX", "Mexico")
-        self._country("DE", "Germany")
-
-    def _country(self, country: str, name: str) -> None:
-        self._insert("country_risk_current", country=country, country_name=name)
 
     def pair(
         self,

@@ -1,10 +1,15 @@
 """Which severe events are told: each once, also when its id changes."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import yaml
+
+from orchestration.publishing.alerts_noticing import LONGEST_EVENT_DAYS
 from orchestration.resources.postgres import Connection
+from orchestration.transformation.project import FOLDER
 from tests.publishing.looking import says, seen, told
-from tests.publishing.marts import Marts
+from tests.publishing.marts import TODAY, Marts
 
 
 def test_a_severe_event_is_told_once_and_a_milder_or_forgotten_one_never(
@@ -72,3 +77,34 @@ def test_an_event_elsewhere_or_of_another_kind_is_another_one(
     seen(connection, marts)
     marts.event("acme", "2026-03-20", event_id="other", **other)
     assert seen(connection, marts).alerts == 1
+
+
+def test_a_chain_of_minor_news_does_not_hide_a_severe_event_of_months_later(
+    connection: Connection, marts: Marts
+) -> None:
+    seen(connection, marts)
+    marts.event("acme", "2025-10-01", "2025-10-25")
+    assert seen(connection, marts).alerts == 1
+    for week in range(20, 0, -1):
+        day = (TODAY - timedelta(weeks=week)).isoformat()
+        marts.event("acme", day, highest_level=1)
+        assert seen(connection, marts).alerts == 0
+    marts.event("acme", "2026-03-26", event_id="new")
+    assert seen(connection, marts).alerts == 1
+    assert seen(connection, marts).alerts == 0
+
+
+def test_an_event_that_grew_beyond_what_one_may_be_is_told_once(
+    connection: Connection, marts: Marts
+) -> None:
+    """It overlaps what was seen, and cannot be put together with it."""
+    marts.event("acme", "2026-02-20", "2026-03-10", highest_level=2)
+    seen(connection, marts)
+    marts.forget_events()
+    marts.event("acme", "2026-03-05", "2026-03-30")
+    assert [seen(connection, marts).alerts for _ in range(2)] == [1, 0]
+
+
+def test_the_longest_event_is_that_of_the_scoring_policy() -> None:
+    project = yaml.safe_load((FOLDER / "dbt_project.yml").read_text())
+    assert project["vars"]["event_span_days"] == LONGEST_EVENT_DAYS

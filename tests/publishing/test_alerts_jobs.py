@@ -110,6 +110,24 @@ def test_a_message_that_is_given_up_fails_the_tick_once_and_is_named_ever_after(
     assert "1 messages were given up (supplier-risk alerts list)" in tick()
 
 
+def test_a_look_that_fails_does_not_hold_back_what_was_noticed_before(
+    connection: Connection, marts: Marts, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    monkeypatch.setenv("ALERTS_WEBHOOK_URL", f"http://127.0.0.1:{free_port()}/")
+    marts.refreshed()
+    tick()
+    marts.pair("acme", 80)
+    marts.refreshed()
+    tick()
+    connection.execute("update risk.notifications set available_at = now()")
+    monkeypatch.setenv("ALERTS_WEBHOOK_URL", receiver.url)
+    monkeypatch.setenv("ALERTS_LOWEST_BAND", "severe")
+    marts.refreshed()
+    with pytest.raises(SettingsError, match="no band 'severe'"):
+        tick()
+    assert len(receiver.requests) == 1
+
+
 def test_settings_that_are_wrong_fail_the_tick_by_name(
     database: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +154,9 @@ def test_a_digest_is_sent_once_a_day_however_often_it_is_started(
         {"band": "critical", "suppliers": 1},
         {"band": "low", "suppliers": 1},
     ]
-    assert about["newly_critical"] == [{"supplier_name": "Acme", "country": "MX", "score": 80.0}]
+    assert about["newly_critical"] == [
+        {"supplier_name": "Acme", "country": "MX", "score": 80.0, "found": 1}
+    ]
     assert (about["movers"][0]["change"], about["movers"][0]["cause"]) == (48.0, "new events")
     assert (about["pending"], about["dead"], about["undelivered"]) == (0, 0, 0)
     assert about["models"] == "gpt-x, offline-analyst-1"
@@ -173,6 +193,26 @@ def test_a_digest_for_people_says_what_the_numbers_mean(
     assert "offline analyst: a word list" in text
 
 
+def test_a_digest_says_how_many_more_there_are(
+    marts: Marts, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTS_SLACK_WEBHOOK_URL", receiver.url)
+    marts.refreshed()
+    tick()
+    for number in range(23):
+        marts.pair(f"s{number}", 80)
+        marts.event(f"s{number}", "2026-03-30")
+    marts.refreshed()
+    tick()
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert digest(instance).success
+    blocks = receiver.requests[-1].json["blocks"]
+    sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+    for heading, more in (("Critical since yesterday", 3), ("Severe events", 13)):
+        [text] = [text for text in sections if text.startswith(heading)]
+        assert text.endswith(f"\n- and {more} more")
+
+
 def test_the_digest_is_due_from_its_hour_on_in_its_time_zone_and_later_where_it_was_missed(
     connection: Connection, marts: Marts, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,9 +226,10 @@ def test_the_digest_is_due_from_its_hour_on_in_its_time_zone_and_later_where_it_
         assert due.run_key == "digest:2026-03-31"
     with dg.DagsterInstance.ephemeral() as instance:
         assert digest(instance).success
-    now = datetime.now(UTC).replace(tzinfo=None)
-    made = schedule(now.isoformat())
+    monkeypatch.setenv("ALERTS_DIGEST_HOUR", "0")
+    made = schedule(datetime.now(UTC).replace(tzinfo=None).isoformat())
     assert isinstance(made, dg.SkipReason)
+    assert "was made before" in (made.skip_message or "")
 
 
 def test_a_digest_without_a_channel_or_marts_says_so(

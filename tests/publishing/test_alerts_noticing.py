@@ -1,6 +1,7 @@
 """What is told and what is not: against what was seen last, once, with its cause."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_pair_that_enters_a_higher_band_is_told_once_with_evidence_and_link(
     assert look(connection, AlertSettings(), superset) == Look(1)
     (alert,) = says(connection)
     assert (alert["kind"], alert["supplier_id"], alert["country"]) == ("band", "acme", "MX")
-    assert alert["dedupe_key"] == "band:acme@MX:critical:2026-03-31"
+    assert alert["dedupe_key"] == "band:acme@MX:critical:2026-03-31:new events"
     about = alert["says"]
     assert (about["band_before"], about["band"]) == ("medium", "critical")
     assert (about["score_before"], about["score"]) == (30, 80)
@@ -105,6 +106,34 @@ def test_a_pair_that_flaps_is_not_told_again_within_a_week(
     seen(connection, marts)
     marts.pair("acme", 60)
     assert seen(connection, marts).alerts == 1
+
+
+def test_a_rise_by_another_prompt_does_not_hide_one_by_news_within_the_week(
+    connection: Connection, marts: Marts
+) -> None:
+    marts.pair("acme", 40)
+    seen(connection, marts)
+    for causes in ({"rescoring": 40}, {"new_events": 40}, {"rescoring": 40}):
+        marts.pair("acme", 80, **causes)
+        seen(connection, marts)
+        marts.pair("acme", 40)
+        seen(connection, marts)
+    assert [row["says"]["cause"] for row in says(connection)] == ["rescoring", "new events"]
+
+
+def test_marts_of_a_day_of_the_past_are_not_compared_with(
+    connection: Connection, marts: Marts
+) -> None:
+    """Built with the variable as_of_date, to see how things stood."""
+    marts.pair("acme", 40)
+    seen(connection, marts)
+    marts.execute("update intermediate.last_refresh set as_of_date = date '2026-02-01'")
+    marts.pair("acme", 80)
+    assert "earlier day" in seen(connection, marts).reason
+    marts.execute("update intermediate.last_refresh set as_of_date = date '2026-04-01'")
+    marts.pair("acme", 40)
+    assert seen(connection, marts) == Look(0)
+    assert told(connection) == []
 
 
 def test_the_band_that_is_compared_with_is_that_of_the_last_look_not_of_a_week_before(
@@ -207,7 +236,7 @@ def test_two_looks_at_once_tell_once(
     assert len(says(connection)) == 300
 
 
-def test_a_table_that_dbt_swaps_meanwhile_is_waited_for_and_never_seen_empty(
+def test_while_a_mart_is_locked_for_long_nothing_is_looked_at(
     connection: Connection, marts: Marts, database: PostgresSettings
 ) -> None:
     marts.pair("acme", 80)
@@ -219,7 +248,40 @@ def test_a_table_that_dbt_swaps_meanwhile_is_waited_for_and_never_seen_empty(
             "the marts are being refreshed"
         )
     assert look(connection, AlertSettings(), SupersetSettings()) == Look(0)
-    assert told(connection) == []
+
+
+def test_a_table_that_dbt_swaps_meanwhile_is_waited_for_and_never_seen_empty(
+    connection: Connection, marts: Marts, database: PostgresSettings
+) -> None:
+    """Rows of the new table are younger than a snapshot that was taken before the swap."""
+    marts.pair("acme", 80)
+    seen(connection, marts)
+    marts.refreshed()
+    looks: list[Look] = []
+
+    def one_look() -> None:
+        with connect(database, "a look") as own:
+            looks.append(look(own, AlertSettings(), SupersetSettings()))
+
+    thread = threading.Thread(target=one_look)
+    with connect_as(database, "transformer") as owner, owner.transaction():
+        owner.execute("alter table marts.supplier_risk_current rename to swapped")
+        owner.execute("create table marts.supplier_risk_current as table marts.swapped")
+        owner.execute("grant select on marts.supplier_risk_current to pipeline")
+        thread.start()
+        wait_until_somebody_waits_for_a_lock(connection)
+    thread.join()
+    assert looks == [Look(0)]
+    assert connection.execute("select band from risk.seen_bands").fetchall() == [
+        {"band": "critical"}
+    ]
+
+
+def wait_until_somebody_waits_for_a_lock(connection: Connection) -> None:
+    deadline = time.monotonic() + 10
+    while not connection.execute("select from pg_locks where not granted").fetchall():
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.01)
 
 
 def test_marts_that_are_not_built_or_not_yet_readable_are_no_failure(

@@ -214,7 +214,7 @@ def test_after_the_last_attempt_it_is_given_up_visibly_and_a_person_may_retry(
     assert send_due(connection, to).dead == ["webhook: given up after 2 attempts (http_500)"]
     let_waits_end(connection)
     assert send_due(connection, to) == Delivered()
-    assert unsent(connection, to.channels) == {"dead": 1, "waiting": 0, "orphaned": 0}
+    assert unsent(connection, to.channels) == {"dead": 1, "orphaned": 0}
     assert retry(connection) == 1
     assert send_due(connection, to).sent == ["webhook"]
 
@@ -227,6 +227,29 @@ def test_one_channel_that_fails_does_not_hold_up_the_others(
     done = send_due(connection, to)
     assert sorted(done.sent) == ["slack", "webhook"]
     assert done.failed == ["email: connection, again in 30 s"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "trouble"),
+    [
+        ({"webhook_url": SecretStr("https://a..example/x")}, "webhook: address"),
+        ({"webhook_url": SecretStr(f"https://{'a' * 64}.example/x")}, "webhook: address"),
+        ({"webhook_secret": SecretStr("whsec_é" + "a" * 16)}, "webhook: secret"),
+        ({"smtp_host": "mail..example"}, "email: address"),
+    ],
+)
+def test_an_address_or_secret_that_cannot_be_is_named_and_holds_up_no_other_channel(
+    connection: Connection,
+    receiver: Receiver,
+    mailbox: Mailbox,
+    wrong: dict[str, Any],
+    trouble: str,
+) -> None:
+    to = settings(receiver, mailbox).model_copy(update=wrong)
+    noticed(connection, to)
+    done = send_due(connection, to)
+    assert done.failed == [f"{trouble}, again in 30 s"]
+    assert len(done.sent) == 2
 
 
 def test_two_ticks_at_once_send_each_message_once(

@@ -62,6 +62,7 @@ create table risk.seen_refresh (
     is_only boolean primary key default true check (is_only),
     build text not null,
     policy_version text not null,
+    as_of_date date not null,
     seen_at timestamptz not null default now()
 );
 grant insert, update on risk.seen_bands, risk.seen_events, risk.seen_refresh to pipeline;

@@ -61,6 +61,23 @@ def test_an_error_names_file_and_key(
         files.read()
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "key", "value", "other"),
+    [
+        ("datasets/marts/calls.yaml", "datasets/marts/scores.yaml", "table_name", "calls", "scores"),
+        ("dashboards/llm_operations.yaml", "dashboards/overview.yaml", "slug", "llm-operations",
+         "overview"),
+    ],
+)  # fmt: skip
+def test_two_files_that_would_be_one_asset_are_named(
+    files: Files, first: str, second: str, key: str, value: str, other: str
+) -> None:
+    files.change(second, f"{key}: {other}", f"{key}: {value}")
+    words = f"{first} and {second} have the same {key}, {value}, .*give one of them another {key}"
+    with pytest.raises(BundleError, match=words):
+        files.read()
+
+
 def test_a_file_that_is_no_mapping_is_named(files: Files) -> None:
     (files.bundle / "charts" / "table.yaml").write_text("- one\n")
     with pytest.raises(BundleError, match=r"charts/table.yaml must be a mapping"):

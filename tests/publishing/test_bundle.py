@@ -62,18 +62,22 @@ def test_an_error_names_file_and_key(
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "key", "value", "other"),
+    ("folder", "first", "second", "key"),
     [
-        ("datasets/marts/calls.yaml", "datasets/marts/scores.yaml", "table_name", "calls", "scores"),
-        ("dashboards/llm_operations.yaml", "dashboards/overview.yaml", "slug", "llm-operations",
-         "overview"),
+        ("datasets/marts", "calls", "scores", "table_name"),
+        ("dashboards", "llm_operations", "overview", "slug"),
     ],
-)  # fmt: skip
+)
 def test_two_files_that_would_be_one_asset_are_named(
-    files: Files, first: str, second: str, key: str, value: str, other: str
+    files: Files, folder: str, first: str, second: str, key: str
 ) -> None:
-    files.change(second, f"{key}: {other}", f"{key}: {value}")
-    words = f"{first} and {second} have the same {key}, {value}, .*give one of them another {key}"
+    for name in (first, second):
+        file = f"{folder}/{name}.yaml"
+        files.change(file, f"{key}: {name.replace('_', '-')}\n", f"{key}: same\n")
+    words = (
+        f"{folder}/{first}.yaml and {folder}/{second}.yaml have the same {key}, same, .* "
+        f"What to do: give one of them another {key}"
+    )
     with pytest.raises(BundleError, match=words):
         files.read()
 

@@ -81,6 +81,9 @@ def test_a_bundle_that_fits_has_no_fault(files: Files) -> None:
         (OVERVIEW, "000000000011", "000000000099", "the filter Country is of the column country_n"),
         (OVERVIEW, "{name: country_name}", "{name: nation}", "Country is of the column nation"),
         (OPERATIONS, "excluded: [4]", "excluded: []", "filter Step does nothing to 'Last score'"),
+        (BARS, "operator: TEMPORAL_RANGE", "operator: ==",
+         "Period does nothing to 'The worst of each day'. What to do: give it a filter with TEMPO"),
+        (TABLE, "operator: TEMPORAL_RANGE", "operator: ==", "Period does nothing to 'Scores'"),
         (OVERVIEW, "000000000031", "000000000032", "uuid 00000000-0000-4000-8000-000000000032 is"),
         (OVERVIEW, "slug: overview", "slug: start", "no exposure of dbt is named start"),
         (OVERVIEW, "slug: overview", "slug: start", "no dashboard has the slug of the exposure ov"),
@@ -127,6 +130,27 @@ def test_a_dashboard_shows_the_marts_of_its_exposure_and_no_other(
     files.write_manifest(MARTS, EXPOSURES | {"overview": depends_on})
     (found,) = files.faults()
     assert words in found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (OVERVIEW, "targets: [{}]", "targets: [{}], scope: {excluded: [2]}"),
+        (BARS, "  x_axis: day", "  x_axis: day\n  granularity_sqla: day"),
+    ],
+)
+def test_a_chart_without_temporal_range_is_excluded_or_has_a_column_of_time(
+    files: Files, file: str, old: str, new: str
+) -> None:
+    files.change(BARS, "operator: TEMPORAL_RANGE", "operator: ==")
+    files.change(file, old, new)
+    assert files.faults() == []
+
+
+def test_each_query_of_a_mixed_chart_must_take_a_filter_of_time(files: Files) -> None:
+    files.change(BARS, "  x_axis: day", "  metrics_b: [worst]\n  x_axis: day")
+    (found,) = files.faults()
+    assert "the filter Period does nothing to 'The worst of each day'" in found
 
 
 def test_a_type_without_precision_agrees_and_so_do_columns_that_only_postgresql_can_type(

@@ -27,8 +27,11 @@ def chart_faults(chart: Chart, dataset: Dataset) -> Iterator[Fault]:
 
 
 def takes_time(chart: Chart) -> bool:
-    """Whether a filter of time reaches all that it asks for: Superset writes the period into filters
-    with TEMPORAL_RANGE, and limits granularity_sqla. An axis of time is limited by neither."""
+    """Whether a filter of time reaches all that it asks for.
+
+    Superset writes the period into filters with TEMPORAL_RANGE and limits granularity_sqla; an axis
+    of time alone it does not limit.
+    """
     params = chart.params
     if params.get("granularity_sqla"):
         return True

@@ -16,6 +16,7 @@ from orchestration.publishing.chart_faults import chart_faults, takes_time
 from orchestration.publishing.dataset_faults import category_faults, dataset_faults
 from orchestration.publishing.dataset_sql import Contract, tables_read
 from orchestration.publishing.fault import Fault
+from orchestration.publishing.html_faults import html_faults
 
 _EXPOSURES = "dbt_project/models/exposures.yml"
 
@@ -34,6 +35,7 @@ def faults(bundle: Bundle, manifest: Path, buyers: Collection[str]) -> list[Faul
         found += _of_dashboard(bundle, dashboard)
     found += _of_exposures(bundle, _exposures(content))
     found += _of_buyers(bundle, buyers)
+    found += html_faults(bundle)
     found += _of_uuids(bundle)
     return sorted(set(found), key=lambda fault: (fault.file, fault.what))
 

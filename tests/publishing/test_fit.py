@@ -73,6 +73,11 @@ def test_a_bundle_that_fits_has_no_fault(files: Files) -> None:
         (BARS, "  - country_name", "  - nation", "params.groupby names the column nation"),
         (BARS, "metric: recent", "metric: late", "params.timeseries_limit_metric names the metric"),
         (BARS, "subject: recent", "subject: late", "params.adhoc_filters[0] names the metric late"),
+        # what is text of strangers
+        (TABLE, "title_shown", "title", "it shows title as HTML, in the column title"),
+        (SCORES, "upper(country)", "title", "it shows title as HTML, in the column place"),
+        (SCORES, "countries.country_name", "title || country_name as country_name",
+         "it shows title as HTML, in the column country_name"),
         # what belongs together
         (TABLE, "dataset_uuid: 00000000-0000-4000-8000-000000000011", f"dataset_uuid: {NOBODY}",
          f"dataset_uuid {NOBODY} is no dataset of the bundle"),
@@ -100,6 +105,28 @@ def test_a_fault_is_found_and_says_where_and_what_to_do(
     found = files.faults()
     assert any(words in fault for fault in found), found
     assert all(". What to do: " in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (TABLE, "  all_columns:", "  allow_render_html: false\n  all_columns:"),
+        (TABLE, "viz_type: table", "viz_type: echarts_timeseries_bar"),
+        (SCORES, "scores.*,", "scores.*, marts.as_link(title, title) as title,"),
+    ],
+)
+def test_text_of_strangers_may_be_shown_as_text_or_escaped(
+    files: Files, file: str, old: str, new: str
+) -> None:
+    files.change(TABLE, "title_shown", "title")
+    files.change(file, old, new)
+    assert files.faults() == []
+
+
+def test_what_one_dataset_escapes_no_other_shows_as_it_is(files: Files) -> None:
+    escaped = "{column_name: shown, type: TEXT, expression: marts.as_html(country_name)}"
+    files.change("datasets/marts/calls.yaml", "metrics:", f"- {escaped}\nmetrics:")
+    assert any("it shows country_name as HTML" in fault for fault in files.faults())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ manifest; then Dagster. Each step waits until the part itself answers.
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestration.errors import StackError
 from orchestration.ingestion import suppliers
 from orchestration.ingestion.supplier_csv import read_csv
 from orchestration.local import (
@@ -140,13 +141,18 @@ class Stack(Supervisor):
         )
 
     def _launch_dashboards(self) -> None:
-        """Nothing waits for it; Dagster reads where it is from stack.env."""
+        """Nothing waits for it, and nothing ends without it; Dagster reads where it is from
+        stack.env."""
         port = self.ports["superset"]
-        self.launch(
-            dashboards.part(self.state, port),
-            f"http://127.0.0.1:{port}",
-            lambda _: dashboards.is_ready(port),
-        )
+        try:
+            self.launch(
+                dashboards.part(self.state, port),
+                f"http://127.0.0.1:{port}",
+                lambda _: dashboards.is_ready(port),
+            )
+        except (StackError, OSError) as error:
+            self.say(f"{dashboards.NAME} is given up; the others go on. {error}")
+            return
         self.env |= dashboards.for_dagster(self.state, port)
         self.state.write_env(self.env)
         self.write_stack(ready=True)

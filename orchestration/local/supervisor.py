@@ -65,8 +65,8 @@ class Supervisor:
         is_ready: Callable[[float], bool],
         on_ready: Callable[[], None] = lambda: None,
     ) -> Child:
-        """Start a part; it is watched from now on."""
-        child = Child(part, address, is_ready, on_ready, start(part, self.stack_id))
+        """Start a part; it is watched from now on. Raises StackError if it cannot be started."""
+        child = Child(part, address, is_ready, on_ready, self._started(part))
         self.children.append(child)
         self.write_stack(ready=False)
         return child
@@ -125,7 +125,7 @@ class Supervisor:
 
     def _mend(self, child: Child) -> None:
         """Start again what ended. The others are not kept waiting for an optional part, and do not
-        stop when it keeps ending."""
+        stop when it keeps ending or cannot be started."""
         name = child.part.name
         self.say(f"{name} ended with code {child.process.returncode}; starting it again")
         if not child.part.optional:
@@ -137,6 +137,15 @@ class Supervisor:
             self.children.remove(child)
             self.say(f"{name} is given up; the others go on. {error}")
 
+    def _started(self, part: Part) -> psutil.Popen:
+        try:
+            return start(part, self.stack_id)
+        except OSError as error:
+            raise StackError(
+                f"{part.name} cannot be started: {error}. What to do: see that the file is there "
+                "and may be used (make installs what is missing), then start it again."
+            ) from error
+
     def _start_again(self, child: Child, what: str) -> Child:
         restarts = 0 if time.time() - child.started_at > STEADY_SECONDS else child.restarts
         if restarts >= MAX_RESTARTS:
@@ -144,7 +153,7 @@ class Supervisor:
         self.stopping.wait(0.2 * 2**restarts)
         fresh = replace(
             child,
-            process=start(child.part, self.stack_id),
+            process=self._started(child.part),
             restarts=restarts + 1,
             started_at=time.time(),
         )

@@ -117,14 +117,18 @@ class Bundle:
 def read(folder: Path = FOLDER) -> Bundle:
     """Read a bundle; a folder that does not exist holds nothing.
 
-    Raises BundleError naming the file and the key that is missing or of another kind.
+    Raises BundleError naming the file and the key that is missing or of another kind, or two files
+    that would be the same dataset or dashboard.
     """
-    return Bundle(
+    bundle = Bundle(
         databases=tuple(_database(file) for file in _files(folder, "databases")),
         datasets=tuple(_dataset(file) for file in _files(folder, "datasets")),
         charts=tuple(_chart(file) for file in _files(folder, "charts")),
         dashboards=tuple(_dashboard(file) for file in _files(folder, "dashboards")),
     )
+    _differ("table_name", [(dataset.table_name, dataset.file) for dataset in bundle.datasets])
+    _differ("slug", [(dashboard.slug, dashboard.file) for dashboard in bundle.dashboards])
+    return bundle
 
 
 def dashboards_of_buyers(path: Path = ACCESS) -> list[str]:
@@ -185,6 +189,18 @@ _EXPORT = "What to do: export it from Superset once, and see how the key is writ
 def _files(folder: Path, kind: str) -> Iterator[_Entry]:
     for path in sorted((folder / kind).rglob("*.yaml")):
         yield _Entry.of(path, path.relative_to(folder).as_posix())
+
+
+def _differ(key: str, found: list[tuple[str, str]]) -> None:
+    """No value of (value, file) may stand in two files: it is the key of an asset."""
+    files: dict[str, str] = {}
+    for value, file in found:
+        first = files.setdefault(value, file)
+        if first != file:
+            raise BundleError(
+                f"{first} and {file} have the same {key}, {value}, which is what Dagster knows "
+                f"them by. What to do: give one of them another {key}, or delete it."
+            )
 
 
 def _database(entry: _Entry) -> Database:

@@ -26,6 +26,22 @@ def chart_faults(chart: Chart, dataset: Dataset) -> Iterator[Fault]:
     yield from _Asked(chart, dataset).faults()
 
 
+def takes_time(chart: Chart) -> bool:
+    """Whether a filter of time reaches all that it asks for.
+
+    Superset writes the period into filters with TEMPORAL_RANGE and limits granularity_sqla; an axis
+    of time alone it does not limit.
+    """
+    params = chart.params
+    if params.get("granularity_sqla"):
+        return True
+    queries = ("", "_b") if "metrics_b" in params else ("",)
+    return all(
+        any(value.get("operator") == "TEMPORAL_RANGE" for value in _each(params.get(key)))
+        for key in (f"adhoc_filters{suffix}" for suffix in queries)
+    )
+
+
 class _Asked:
     """One chart and the names that its dataset has."""
 

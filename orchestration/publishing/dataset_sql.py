@@ -17,6 +17,10 @@ from orchestration.publishing.bundle import Dataset
 _DIALECT = "postgres"
 _SCHEMA = "marts"
 
+# Functions of the schema marts; the name of a supplier is the supplier master's.
+_ESCAPE_STRANGERS = {"as_html", "as_link"}
+_ESCAPE = _ESCAPE_STRANGERS | {"as_supplier_link"}
+
 _STATEMENTS = (exp.Block, exp.DDL, exp.DML, exp.Command)
 
 Contract = Mapping[str, str]
@@ -77,6 +81,32 @@ def named_by(expression: str) -> Named:
     return Named(columns, has_subquery=tree.find(exp.Query) is not None)
 
 
+def escaped(dataset: Dataset) -> frozenset[str]:
+    """The columns that it gives to marts.as_html or marts.as_link: text of strangers."""
+    trees = [*_outputs(dataset).values(), *_calculated(dataset).values()]
+    calls = [call for tree in trees for call in tree.find_all(exp.Anonymous)]
+    return frozenset(
+        _folded(column)
+        for call in calls
+        if call.name in _ESCAPE_STRANGERS
+        for column in call.find_all(exp.Column)
+    )
+
+
+def bare(dataset: Dataset) -> dict[str, frozenset[str]]:
+    """For each of its columns, the columns of marts that it is made of and does not escape."""
+    outputs = {name: _bare(tree) for name, tree in _outputs(dataset).items()}
+    calculated = {name: _bare(tree) for name, tree in _calculated(dataset).items()}
+    return {
+        column.name: frozenset(
+            mart_column
+            for name in calculated.get(column.name, {column.name})
+            for mart_column in outputs.get(name, {name})
+        )
+        for column in dataset.columns
+    }
+
+
 def agree(one: str, other: str) -> bool:
     """Whether two names of types mean the same; without a precision or element, any agrees."""
     first = exp.DataType.build(one, dialect=_DIALECT)
@@ -91,6 +121,26 @@ def _query(sql: str) -> exp.Query:
     if not isinstance(query, exp.Query):
         raise ParseError("it is no single query")
     return query
+
+
+def _outputs(dataset: Dataset) -> dict[str, exp.Expr]:
+    """What its query returns under a name of its own or as a column; not what a star stands for."""
+    selects = _query(dataset.sql).selects if dataset.sql else []
+    return {select.alias_or_name: select.unalias() for select in selects}
+
+
+def _calculated(dataset: Dataset) -> dict[str, exp.Expr]:
+    return {
+        column.name: sqlglot.parse_one(column.expression, dialect=_DIALECT)
+        for column in dataset.columns
+        if column.expression
+    }
+
+
+def _bare(tree: exp.Expr) -> frozenset[str]:
+    """The columns in it that stand in no call of a function that escapes."""
+    nodes = tree.walk(prune=lambda node: isinstance(node, exp.Anonymous) and node.name in _ESCAPE)
+    return frozenset(_folded(node) for node in nodes if isinstance(node, exp.Column))
 
 
 def _type(scope: Scope, select: exp.Expr, marts: Mapping[str, Contract]) -> str | None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlglot.errors import SqlglotError
 
-from orchestration.publishing.bundle import Bundle, Dashboard, Dataset, NativeFilter
-from orchestration.publishing.chart_faults import chart_faults
+from orchestration.publishing.bundle import Bundle, Chart, Dashboard, Dataset, NativeFilter
+from orchestration.publishing.chart_faults import chart_faults, takes_time
 from orchestration.publishing.dataset_faults import category_faults, dataset_faults
 from orchestration.publishing.dataset_sql import Contract, tables_read
 from orchestration.publishing.fault import Fault
+from orchestration.publishing.html_faults import html_faults
 
 _EXPOSURES = "dbt_project/models/exposures.yml"
 
@@ -34,6 +35,7 @@ def faults(bundle: Bundle, manifest: Path, buyers: Collection[str]) -> list[Faul
         found += _of_dashboard(bundle, dashboard)
     found += _of_exposures(bundle, _exposures(content))
     found += _of_buyers(bundle, buyers)
+    found += html_faults(bundle)
     found += _of_uuids(bundle)
     return sorted(set(found), key=lambda fault: (fault.file, fault.what))
 
@@ -97,22 +99,31 @@ def _of_dashboard(bundle: Bundle, dashboard: Dashboard) -> Iterator[Fault]:
 
 
 def _of_filter(bundle: Bundle, dashboard: Dashboard, native: NativeFilter) -> Iterator[Fault]:
-    """A chart whose dataset lacks the column stays as it is, and looks as if it were filtered."""
+    """A chart that a filter does not reach stays as it is, and looks as if it were filtered."""
     columns = {
         dataset.uuid: {column.name for column in dataset.columns} for dataset in bundle.datasets
     }
-    reached = set(dashboard.charts) - native.excluded
+    placed = set(dashboard.charts) - native.excluded
+    reached = [chart for chart in bundle.charts if chart.uuid in placed]
+    if native.filter_type == "filter_time":
+        for chart in reached:
+            if not takes_time(chart):
+                fix = "give it a filter with TEMPORAL_RANGE, or exclude it from the filter"
+                yield Fault(dashboard.file, _nothing(native, chart), fix)
     for uuid, name in native.targets:
         if name not in columns.get(uuid, set()):
             what = f"the filter {native.name} is of the column {name} of {uuid}"
             fix = "name a dataset of the bundle and a column that it has"
             yield Fault(dashboard.file, f"{what}, which does not exist", fix)
             continue
-        for chart in bundle.charts:
-            if chart.uuid in reached and name not in columns.get(chart.dataset_uuid, {name}):
-                what = f"the filter {native.name} does nothing to {chart.slice_name!r}"
+        for chart in reached:
+            if name not in columns.get(chart.dataset_uuid, {name}):
                 fix = f"give its dataset the column {name}, or exclude the chart from the filter"
-                yield Fault(dashboard.file, what, fix)
+                yield Fault(dashboard.file, _nothing(native, chart), fix)
+
+
+def _nothing(native: NativeFilter, chart: Chart) -> str:
+    return f"the filter {native.name} does nothing to {chart.slice_name!r}"
 
 
 def _of_exposures(bundle: Bundle, exposures: Mapping[str, set[str]]) -> Iterator[Fault]:

@@ -44,7 +44,8 @@ def specs(bundle: Bundle) -> Iterator[dg.AssetSpec]:
 
 
 def by_asset(bundle: Bundle, found: list[Fault]) -> dict[dg.AssetKey, list[Fault]]:
-    """A dashboard has the faults of its charts, too."""
+    """A dashboard has the faults of its charts, too; what is nobody's own, such as one of
+    access.yaml or of a chart in no dashboard, each of them has."""
     keys: defaultdict[str, list[dg.AssetKey]] = defaultdict(list)
     for dataset in bundle.datasets:
         keys[dataset.file].append(dataset_key(dataset))
@@ -53,9 +54,11 @@ def by_asset(bundle: Bundle, found: list[Fault]) -> dict[dg.AssetKey, list[Fault
         for chart in bundle.charts:
             if chart.uuid in dashboard.charts:
                 keys[chart.file].append(dashboard_key(dashboard))
+    each = [dashboard_key(dashboard) for dashboard in bundle.dashboards]
+    each = each or [dataset_key(dataset) for dataset in bundle.datasets]
     of_asset: defaultdict[dg.AssetKey, list[Fault]] = defaultdict(list)
     for fault in found:
-        for key in keys[fault.file]:
+        for key in keys.get(fault.file, each):
             of_asset[key].append(fault)
     return of_asset
 

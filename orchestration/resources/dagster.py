@@ -53,4 +53,6 @@ class SupersetDoor(dg.ConfigurableResource[None]):
     def open(self) -> Superset | None:
         """None while SUPERSET_URL is not set. Raises SettingsError."""
         settings = SupersetSettings.load()
-        return None if settings.url is None else Superset(settings)
+        if settings.url is None:
+            return None
+        return Superset(settings.url, settings.username, settings.password)

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+from pydantic import SecretStr
 
 from orchestration.errors import SettingsError, SupersetError
-from orchestration.settings import SupersetSettings
 
 NOT_SET = "SUPERSET_URL is not set: no Superset is told of fresh data (docs/operations.md)"
 _SECONDS = 30.0
@@ -35,19 +35,16 @@ class DatasetName:
 
 
 class Superset:
-    """Superset at `settings.url`, which must be set. Raises SettingsError for a missing user."""
+    """Superset at an address. Raises SettingsError for a missing user."""
 
-    def __init__(self, settings: SupersetSettings) -> None:
-        if settings.url is None:
-            raise SettingsError(NOT_SET)
-        if settings.username is None or settings.password is None:
-            missing = "SUPERSET_USERNAME" if settings.username is None else "SUPERSET_PASSWORD"
+    def __init__(self, url: str, username: str | None, password: SecretStr | None) -> None:
+        if username is None or password is None:
+            missing = "SUPERSET_USERNAME" if username is None else "SUPERSET_PASSWORD"
             raise SettingsError(
                 f"{missing} is not set, and SUPERSET_URL is. What to do: set the user who may tell "
                 "Superset to drop what it remembers, or unset SUPERSET_URL (docs/operations.md)."
             )
-        self._url = settings.url.rstrip("/")
-        self._username, self._password = settings.username, settings.password
+        self._url, self._username, self._password = url, username, password
 
     def is_up(self) -> bool:
         """Whether it answers now."""

@@ -13,18 +13,24 @@ from typing import Any
 import pytest
 
 from orchestration.errors import StackError
-from orchestration.local import dagster_parts
+from orchestration.local import dagster_parts, dashboards
 from orchestration.local.processes import Part, start, start_guardian
+from orchestration.local.stack import Stack
 from orchestration.local.state import State
 from orchestration.local.supervisor import MAX_RESTARTS, STEADY_SECONDS, Supervisor
 from orchestration.settings import state_folder
 
 
 @pytest.fixture
-def supervisor() -> Iterator[Supervisor]:
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(said: list[str]) -> Iterator[Supervisor]:
     state = State(state_folder())
     state.create()
-    supervisor = Supervisor(state, lambda _: None)
+    supervisor = Supervisor(state, said.append)
     supervisor.guard()
     yield supervisor
     supervisor.down()
@@ -62,6 +68,49 @@ def test_an_optional_part_that_keeps_ending_is_given_up_and_the_others_go_on(
     assert supervisor.children == [other]
     assert other.process.is_running()
     assert [part.name for part in supervisor.state.started().parts] == ["sleeper"]
+
+
+def test_an_optional_part_whose_command_is_gone_is_given_up_and_the_others_go_on(
+    said: list[str], supervisor: Supervisor, tmp_path: Path
+) -> None:
+    command = tmp_path / "superset"
+    command.symlink_to("/bin/sleep")
+    part = replace(sleeper(supervisor), command=[str(command), "600"], optional=True)
+    supervisor.launch(part, "-", lambda _: True)
+    supervisor.launch(sleeper(supervisor), "-", lambda _: True)
+    optional, other = supervisor.children
+    command.unlink()
+    optional.process.kill()
+    optional.process.wait()
+    supervisor.pause(0)
+    assert supervisor.children == [other]
+    assert other.process.is_running()
+    assert supervisor.state.started().ready
+    assert "sleeper is given up; the others go on. sleeper cannot be started: " in said[-1]
+    assert f"'{command}'. What to do: " in said[-1]
+
+
+def test_a_part_that_is_needed_and_whose_command_is_gone_is_named(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    part = replace(sleeper(supervisor), command=[str(tmp_path / "nowhere")])
+    with pytest.raises(StackError, match=r"sleeper cannot be started: .*nowhere'\. What to do: "):
+        supervisor.launch(part, "-", lambda _: True)
+    assert supervisor.children == []
+
+
+def test_a_stack_without_superset_says_so_once_asked_for_it_and_goes_on(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stack = Stack(State(state_folder()), said.append)
+    stack.state.create()
+    stack.state.write_env(dict.fromkeys(dashboards._WAREHOUSE, "5432"))
+    stack.ports = {"superset": 1}
+    monkeypatch.setattr(dashboards, "ENVIRONMENT", tmp_path / "nowhere")
+    stack.state.ask_for_dashboards(stack.stack_id)
+    stack.pause(0)
+    assert stack.children == []
+    assert "superset is given up; the others go on. superset cannot be started: " in said[-1]
 
 
 def test_an_optional_part_is_restarted_without_keeping_the_others_waiting(

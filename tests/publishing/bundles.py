@@ -17,6 +17,7 @@ MARTS = {
         "day": "date",
         "score": "numeric(4,1)",
         "seen_at": "timestamp with time zone",
+        "title": "text",
     },
     "country_names": {"country": "text", "country_name": "text"},
     "calls": {"step": "text", "calls": "bigint", "ids": "bigint[]"},

@@ -1,5 +1,6 @@
 """The dashboards in Dagster: lineage, checks, and Superset that is told of each refresh once."""
 
+import shutil
 from collections.abc import Iterator
 
 import dagster as dg
@@ -126,6 +127,33 @@ def test_a_fault_of_a_chart_is_one_of_its_dashboard(
     failed = {key: check for key, check in checks(result).items() if not check.passed}
     assert failed.keys() == {OVERVIEW}
     assert "params.all_columns names the column places" in str(failed[OVERVIEW].description)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("../access.yaml", "[overview]", "[start]", "the slug start, which buyers are to see"),
+        ("dashboards/overview.yaml", "000000000022", "000000000021", "stands in no dashboard"),
+        ("databases/warehouse.yaml", "000000000001", "000000000031", "is that of another file"),
+    ],
+)
+def test_a_fault_that_is_nobodys_own_is_one_of_every_dashboard(
+    files: Files, instance: dg.DagsterInstance, file: str, old: str, new: str, words: str
+) -> None:
+    files.change(file, old, new)
+    told = checks(run(files, instance))
+    assert words in str(told[OVERVIEW].description)
+    assert words in str(told[OPERATIONS].description)
+
+
+def test_where_there_is_no_dashboard_the_datasets_have_the_faults_that_are_nobodys_own(
+    files: Files, instance: dg.DagsterInstance
+) -> None:
+    shutil.rmtree(files.bundle / "dashboards")
+    told = checks(run(files, instance))
+    assert told.keys() == {SCORES, CALLS}
+    for check in told.values():
+        assert "no dashboard has the slug of the exposure overview" in str(check.description)
 
 
 def test_a_run_fails_with_a_sentence_where_superset_refuses(

@@ -61,6 +61,27 @@ def test_an_error_names_file_and_key(
         files.read()
 
 
+@pytest.mark.parametrize(
+    ("folder", "first", "second", "key"),
+    [
+        ("datasets/marts", "calls", "scores", "table_name"),
+        ("dashboards", "llm_operations", "overview", "slug"),
+    ],
+)
+def test_two_files_that_would_be_one_asset_are_named(
+    files: Files, folder: str, first: str, second: str, key: str
+) -> None:
+    for name in (first, second):
+        file = f"{folder}/{name}.yaml"
+        files.change(file, f"{key}: {name.replace('_', '-')}\n", f"{key}: same\n")
+    words = (
+        f"{folder}/{first}.yaml and {folder}/{second}.yaml have the same {key}, same, .* "
+        f"What to do: give one of them another {key}"
+    )
+    with pytest.raises(BundleError, match=words):
+        files.read()
+
+
 def test_a_file_that_is_no_mapping_is_named(files: Files) -> None:
     (files.bundle / "charts" / "table.yaml").write_text("- one\n")
     with pytest.raises(BundleError, match=r"charts/table.yaml must be a mapping"):

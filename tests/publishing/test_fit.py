@@ -73,6 +73,11 @@ def test_a_bundle_that_fits_has_no_fault(files: Files) -> None:
         (BARS, "  - country_name", "  - nation", "params.groupby names the column nation"),
         (BARS, "metric: recent", "metric: late", "params.timeseries_limit_metric names the metric"),
         (BARS, "subject: recent", "subject: late", "params.adhoc_filters[0] names the metric late"),
+        # what is text of strangers
+        (TABLE, "title_shown", "title", "it shows title as HTML, in the column title"),
+        (SCORES, "upper(country)", "title", "it shows title as HTML, in the column place"),
+        (SCORES, "countries.country_name", "title || country_name as country_name",
+         "it shows title as HTML, in the column country_name"),
         # what belongs together
         (TABLE, "dataset_uuid: 00000000-0000-4000-8000-000000000011", f"dataset_uuid: {NOBODY}",
          f"dataset_uuid {NOBODY} is no dataset of the bundle"),
@@ -81,6 +86,9 @@ def test_a_bundle_that_fits_has_no_fault(files: Files) -> None:
         (OVERVIEW, "000000000011", "000000000099", "the filter Country is of the column country_n"),
         (OVERVIEW, "{name: country_name}", "{name: nation}", "Country is of the column nation"),
         (OPERATIONS, "excluded: [4]", "excluded: []", "filter Step does nothing to 'Last score'"),
+        (BARS, "operator: TEMPORAL_RANGE", "operator: ==",
+         "Period does nothing to 'The worst of each day'. What to do: give it a filter with TEMPO"),
+        (TABLE, "operator: TEMPORAL_RANGE", "operator: ==", "Period does nothing to 'Scores'"),
         (OVERVIEW, "000000000031", "000000000032", "uuid 00000000-0000-4000-8000-000000000032 is"),
         (OVERVIEW, "slug: overview", "slug: start", "no exposure of dbt is named start"),
         (OVERVIEW, "slug: overview", "slug: start", "no dashboard has the slug of the exposure ov"),
@@ -97,6 +105,28 @@ def test_a_fault_is_found_and_says_where_and_what_to_do(
     found = files.faults()
     assert any(words in fault for fault in found), found
     assert all(". What to do: " in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (TABLE, "  all_columns:", "  allow_render_html: false\n  all_columns:"),
+        (TABLE, "viz_type: table", "viz_type: echarts_timeseries_bar"),
+        (SCORES, "scores.*,", "scores.*, marts.as_link(title, title) as title,"),
+    ],
+)
+def test_text_of_strangers_may_be_shown_as_text_or_escaped(
+    files: Files, file: str, old: str, new: str
+) -> None:
+    files.change(TABLE, "title_shown", "title")
+    files.change(file, old, new)
+    assert files.faults() == []
+
+
+def test_what_one_dataset_escapes_no_other_shows_as_it_is(files: Files) -> None:
+    escaped = "{column_name: shown, type: TEXT, expression: marts.as_html(country_name)}"
+    files.change("datasets/marts/calls.yaml", "metrics:", f"- {escaped}\nmetrics:")
+    assert any("it shows country_name as HTML" in fault for fault in files.faults())
 
 
 @pytest.mark.parametrize(
@@ -127,6 +157,27 @@ def test_a_dashboard_shows_the_marts_of_its_exposure_and_no_other(
     files.write_manifest(MARTS, EXPOSURES | {"overview": depends_on})
     (found,) = files.faults()
     assert words in found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (OVERVIEW, "targets: [{}]", "targets: [{}], scope: {excluded: [2]}"),
+        (BARS, "  x_axis: day", "  x_axis: day\n  granularity_sqla: day"),
+    ],
+)
+def test_a_chart_without_temporal_range_is_excluded_or_has_a_column_of_time(
+    files: Files, file: str, old: str, new: str
+) -> None:
+    files.change(BARS, "operator: TEMPORAL_RANGE", "operator: ==")
+    files.change(file, old, new)
+    assert files.faults() == []
+
+
+def test_each_query_of_a_mixed_chart_must_take_a_filter_of_time(files: Files) -> None:
+    files.change(BARS, "  x_axis: day", "  metrics_b: [worst]\n  x_axis: day")
+    (found,) = files.faults()
+    assert "the filter Period does nothing to 'The worst of each day'" in found
 
 
 def test_a_type_without_precision_agrees_and_so_do_columns_that_only_postgresql_can_type(

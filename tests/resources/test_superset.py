@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from orchestration.errors import SettingsError, SupersetError
+from orchestration.resources.dagster import SupersetDoor
 from orchestration.resources.superset import DatasetName, Superset
-from orchestration.settings import SupersetSettings
 from tests.publishing.superset_receiver import PASSWORD, USER, SupersetReceiver, receiving
 
 EVENTS = DatasetName("Warehouse", "marts", "risk_events")
@@ -20,11 +20,11 @@ def receiver() -> Iterator[SupersetReceiver]:
 
 
 def door(url: str, password: str = PASSWORD) -> Superset:
-    return Superset(SupersetSettings(url=url, username=USER, password=SecretStr(password)))
+    return Superset(url, USER, SecretStr(password))
 
 
 def test_it_logs_in_and_names_what_to_drop_as_superset_knows_it(receiver: SupersetReceiver) -> None:
-    door(f"{receiver.url}/").forget([EVENTS, DatasetName("Warehouse", None, "other")])
+    door(receiver.url).forget([EVENTS, DatasetName("Warehouse", None, "other")])
     assert receiver.dropped == [
         [
             {
@@ -87,12 +87,19 @@ def test_another_server_at_that_address_is_no_superset(receiver: SupersetReceive
 def test_a_user_must_be_set_with_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPERSET_URL", "http://127.0.0.1:1")
     with pytest.raises(SettingsError, match="SUPERSET_USERNAME is not set"):
-        Superset(SupersetSettings.load())
+        SupersetDoor().open()
     monkeypatch.setenv("SUPERSET_USERNAME", USER)
     with pytest.raises(SettingsError, match="SUPERSET_PASSWORD is not set"):
-        Superset(SupersetSettings.load())
+        SupersetDoor().open()
 
 
-def test_a_dashboard_has_an_address() -> None:
-    url = door("https://risk.example.com/").dashboard_url("evidence-and-audit")
+def test_a_dashboard_has_an_address_however_that_of_superset_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUPERSET_URL", "https://risk.example.com/")
+    monkeypatch.setenv("SUPERSET_USERNAME", USER)
+    monkeypatch.setenv("SUPERSET_PASSWORD", PASSWORD)
+    superset = SupersetDoor().open()
+    assert superset is not None
+    url = superset.dashboard_url("evidence-and-audit")
     assert url == "https://risk.example.com/superset/dashboard/evidence-and-audit/"

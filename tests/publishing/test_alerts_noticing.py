@@ -113,7 +113,8 @@ def test_a_rise_by_another_prompt_does_not_hide_one_by_news_within_the_week(
 ) -> None:
     marts.pair("acme", 40)
     seen(connection, marts)
-    for causes in ({"rescoring": 40}, {"new_events": 40}, {"rescoring": 40}):
+    for cause in ("rescoring", "new_events", "rescoring"):
+        causes: dict[str, Any] = {cause: 40}
         marts.pair("acme", 80, **causes)
         seen(connection, marts)
         marts.pair("acme", 40)

@@ -84,16 +84,31 @@ _ASK_IN_SQL = (
 
 
 def wanted() -> dict[str, Any]:
-    """What access.yaml says."""
+    """What access.yaml says. Raises ValueError for a buyer's category that is no name."""
     said: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "access.yaml").read_text())
+    for buyer, categories in said["buyers"].items():
+        for category in categories:
+            if not isinstance(category, str) or not category:
+                raise ValueError(
+                    f"access.yaml: {category!r} of {buyer} is no name of a category; nothing was"
+                    " changed. Write the category as the supplier master has it, in quotes."
+                )
     return said
 
 
-def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
-    """Make roles, users and rules what this file and access.yaml say; commits nothing.
+def take_from_buyers() -> None:
+    """Buyers see no dashboard of ours, until `provide` has put the rules of their rows in place."""
+    buyer = security_manager.find_role(BUYER)
+    for dashboard in _our_dashboards():
+        dashboard.roles = [role for role in dashboard.roles if role != buyer]
+    db.session.commit()
 
-    `passwords` by user name. Raises ValueError for a category without a name, KeyError for a user
-    without a password.
+
+def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
+    """Make roles, users and rules what this file and access.yaml say. The last of it, which whoever
+    calls this commits, is to show the dashboards: Superset commits each new role and user at once.
+
+    `passwords` by user name. Raises KeyError for a user without a password.
     """
     buyers, shown_to_buyers = wanted()["buyers"], wanted()["dashboards_of_buyers"]
     analyst = _role(ANALYST, (*_LOOK, *_ASK_IN_SQL))
@@ -101,11 +116,6 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
     manager = _role(MANAGER, _LOOK)
     buyer = _role(BUYER, _LOOK)
     refresher = _role(REFRESHER, _CLEAR_THE_CACHE)
-    for dashboard in db.session.query(Dashboard).filter_by(is_managed_externally=True):
-        seen_by = [analyst, manager]
-        if dashboard.slug in shown_to_buyers:
-            seen_by.append(buyer)
-        dashboard.roles = seen_by
     _rules([analyst, manager], _categories(buyers))
     _user("analyst", [analyst], passwords)
     _user("manager", [manager], passwords)
@@ -115,12 +125,21 @@ def provide(bundle: Path, passwords: Mapping[str, str]) -> None:
         _user(name, [buyer, *own], passwords)
     for left in [user for user in buyer.user if user.username not in buyers]:
         left.roles, left.active = [], False
+    for dashboard in _our_dashboards():
+        seen_by = [analyst, manager]
+        if dashboard.slug in shown_to_buyers:
+            seen_by.append(buyer)
+        dashboard.roles = seen_by
 
 
 def provide_admin(passwords: Mapping[str, str]) -> None:
     """The administrator, in whose name the bundle is imported."""
     _user("admin", [security_manager.find_role("Admin")], passwords)
     db.session.commit()
+
+
+def _our_dashboards() -> Iterable[Dashboard]:
+    return db.session.query(Dashboard).filter_by(is_managed_externally=True)
 
 
 def _role(name: str, permissions: Iterable[tuple[str, str]]) -> Role:
@@ -139,10 +158,7 @@ def _may_read_marts(role: Role, bundle: Path) -> None:
 
 
 def _categories(buyers: Mapping[str, Sequence[str]]) -> list[str]:
-    categories = sorted({category for of in buyers.values() for category in of})
-    if not all(isinstance(category, str) and category for category in categories):
-        raise ValueError(f"access.yaml: a category of a buyer has no name: {buyers}")
-    return categories
+    return sorted({category for of in buyers.values() for category in of})
 
 
 def _rules(without_limit: list[Role], categories: Sequence[str]) -> None:

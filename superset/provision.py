@@ -1,7 +1,9 @@
 """Makes Superset what this folder says: metadata schema, dashboards, roles, users, rules of rows.
 
 Run by Superset's own Python, with superset_config.py's settings in the environment. Again: the same
-result. What somebody changed by hand in a chart or dashboard of the bundle is set back.
+result. What somebody changed by hand in a chart or dashboard of the bundle is set back. An import
+is committed before its datasets have rules of rows; buyers see no dashboard from before it until
+they have.
 """
 
 import os
@@ -26,9 +28,13 @@ def main() -> None:
         security_manager.sync_role_definitions()
         import access  # asks Superset's models, which need the schema
 
-        wanted = access.wanted()
+        try:
+            wanted = access.wanted()
+        except ValueError as error:
+            sys.exit(str(error))
         passwords = _passwords([*wanted["accounts"], *wanted["buyers"]])
         access.provide_admin(passwords)
+        access.take_from_buyers()
         _import_bundle()
         _delete_what_left_the_bundle()
         access.provide(BUNDLE, passwords)
@@ -78,7 +84,10 @@ def _import_bundle() -> None:
     except CommandException as error:
         cause = error.__cause__ or error
         reason = getattr(cause, "normalized_messages", lambda: cause)()
-        sys.exit(f"Superset refuses the bundle in {BUNDLE}: {reason}")
+        sys.exit(
+            f"Superset refuses the bundle in {BUNDLE}: {reason}\n"
+            "Buyers see no dashboard until it is mended and provisioned again."
+        )
 
 
 def _delete_what_left_the_bundle() -> None:

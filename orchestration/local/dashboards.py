@@ -35,7 +35,9 @@ _SERVE_SECONDS = 120.0
 def users() -> dict[str, str]:
     """Who can log in, and what they see, as superset/access.yaml says."""
     access = yaml.safe_load((SOURCE / "access.yaml").read_text())
-    buyers = {name: f"suppliers of {' and '.join(of)}" for name, of in access["buyers"].items()}
+    buyers = {
+        name: f"suppliers of {' and '.join(map(str, of))}" for name, of in access["buyers"].items()
+    }
     return {**access["accounts"], **buyers}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.dashboards.evil_sql import EVIL
 from tests.dashboards.looking import Visitor
 from tests.dashboards.served import OWN, SCORED, Served
 
@@ -94,6 +95,67 @@ def test_a_buyer_cannot_ask_for_the_rows_of_others(buyer: Visitor, served: Serve
     stolen = {"label": "stolen", "sqlExpression": subquery, "expressionType": "SQL"}
     body["queries"] = [{"columns": [stolen], "metrics": []}]
     assert ask(buyer, "/api/v1/chart/data", body).status >= 400
+
+
+def sql_column(sql: str) -> dict[str, str]:
+    return {"label": "stolen", "sqlExpression": sql, "expressionType": "SQL"}
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_a_buyer_cannot_have_sql_of_their_own_run(
+    buyer: Visitor, served: Served, evil: str
+) -> None:
+    body = chart_query(served, "supplier_risk_current", "overview", columns=[sql_column(evil)])
+    answer = ask(buyer, "/api/v1/chart/data", body)
+    assert answer.status >= 400, answer.text()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"columns": [], "metrics": [sql_column(f"max({EVIL[0]})")]},
+        {"columns": ["supplier_id"], "extras": {"where": f"{EVIL[0]} <> ''"}},
+        {"columns": [], "metrics": ["risk"], "extras": {"having": f"max({EVIL[0]}) <> ''"}},
+        {"columns": ["supplier_id"], "orderby": [[sql_column(EVIL[0]), True]]},
+        {
+            "columns": ["supplier_id"],
+            "filters": [{"col": sql_column(EVIL[0]), "op": "IS NOT NULL"}],
+        },
+        {
+            "columns": ["supplier_id"],
+            "metrics": ["risk"],
+            "series_columns": [sql_column(EVIL[0])],
+            "series_limit": 5,
+        },
+        {
+            "columns": ["supplier_id"],
+            "metrics": ["risk"],
+            "series_limit": 5,
+            "series_columns": ["supplier_id"],
+            "series_limit_metric": sql_column(f"max({EVIL[0]})"),
+        },
+        {"columns": [sql_column(EVIL[0])], "is_rowcount": True},
+    ],
+)
+@pytest.mark.parametrize("result_type", ["full", "samples", "drill_detail"])
+def test_a_buyer_cannot_have_it_run_wherever_it_stands(
+    buyer: Visitor, served: Served, query: dict[str, Any], result_type: str
+) -> None:
+    body = chart_query(served, "supplier_risk_current", "overview", **query)
+    answer = ask(buyer, "/api/v1/chart/data", {**body, "result_type": result_type})
+    others = {name for (name,) in served.sql(f"select supplier_name {SCORED} and not ({OWN})")}
+    assert not [name for name in others if name in answer.text()]
+    assert answer.status >= 400 or "ts_stat" not in answer.text().lower(), answer.text()
+
+
+def test_a_manager_is_refused_it_as_well_and_told_why(manager: Visitor, served: Served) -> None:
+    body = chart_query(
+        served, "supplier_risk_current", "overview", columns=[sql_column("current_setting('port')")]
+    )
+    answer = ask(manager, "/api/v1/chart/data", body)
+    assert answer.status == 403
+    assert "CURRENT_SETTING('port')" in answer.text()
+    assert "Ask an analyst" in answer.text()
 
 
 @pytest.mark.parametrize("dataset", ["country_risk_current", "llm_usage_daily", "keyword_trends"])

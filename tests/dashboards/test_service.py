@@ -149,11 +149,44 @@ def test_a_buyer_who_left_the_list_cannot_log_in_any_more(served: Served, tmp_pa
     assert requests.post(address, json=login, timeout=30).status_code == 200
 
 
-def test_superset_refuses_a_bundle_with_its_reason(served: Served, tmp_path: Path) -> None:
+def test_after_a_refused_bundle_buyers_see_nothing_until_it_is_mended(
+    served: Served, tmp_path: Path
+) -> None:
+    """Its datasets may be in already, without the rules of their rows."""
     broken = tmp_path / "superset"
     shutil.copytree(dashboards.SOURCE, broken)
     chart = broken / "bundle" / "charts" / "riskiest.yaml"
     chart.write_text(chart.read_text().replace("slice_name:", "title:", 1))
-    with pytest.raises(AssertionError, match=r"refuses the bundle.*slice_name"):
-        provision(served, broken)
-    assert_all_is_shown(served.visitor("manager"), "overview")
+    buyer = served.visitor("buyer").page.request
+    overview = "/api/v1/dashboard/overview"
+    try:
+        with pytest.raises(AssertionError, match=r"refuses the bundle.*slice_name"):
+            provision(served, broken)
+        assert buyer.get(overview).status in {403, 404}
+        assert buyer.get("/api/v1/dashboard/").json()["count"] == 0
+        assert_all_is_shown(served.visitor("manager"), "overview")
+    finally:
+        provision(served, dashboards.SOURCE)
+    assert buyer.get(overview).status == 200
+
+
+def test_with_a_category_that_is_no_name_nothing_is_changed(served: Served, tmp_path: Path) -> None:
+    changed = tmp_path / "superset"
+    shutil.copytree(dashboards.SOURCE, changed)
+    access = yaml.safe_load((changed / "access.yaml").read_text())
+    access["buyers"] = {"buyer": ["electronics", 2024]}
+    (changed / "access.yaml").write_text(yaml.safe_dump(access))
+    board = changed / "bundle" / "dashboards" / "overview.yaml"
+    board.write_text(
+        board.read_text().replace("dashboard_title: Overview", "dashboard_title: Changed", 1)
+    )
+    buyer = served.visitor("buyer").page.request
+    before = buyer.get("/api/v1/dashboard/overview").json()["result"]
+    try:
+        with pytest.raises(AssertionError, match="2024 of buyer is no name of a category"):
+            provision(served, changed)
+        after = buyer.get("/api/v1/dashboard/overview").json()["result"]
+        assert after["changed_on"] == before["changed_on"]
+        assert after["dashboard_title"] == "Overview"
+    finally:
+        provision(served, dashboards.SOURCE)

@@ -1,0 +1,46 @@
+"""What a person who may look, and no more, could write where Superset takes SQL: every spelling
+gets rows of others, reads the server or holds it up, unless it is refused."""
+
+_ALL = "select array_to_tsvector(array[concat_ws(''|'', supplier_name)]) from marts.risk_events"
+_XML = "select supplier_name from marts.risk_events"
+
+EVIL = [
+    f"(ts_stat('{_ALL}')).word",
+    f"(pg_catalog.ts_stat('{_ALL}')).word",
+    f"(\"ts_stat\"('{_ALL}')).word",
+    f"(TS_STAT /* of all */ ('{_ALL}')).word",
+    f"(U&\"ts\\005fstat\"('{_ALL}')).word",
+    f"((('{_ALL}')::text).ts_stat).word",
+    "(ts_stat($q$" + _ALL.replace("''", "'") + "$q$)).word",
+    f"coalesce((ts_stat('{_ALL}')).word, '')",
+    f"max('a') filter (where (ts_stat('{_ALL}')).word is not null)",
+    "date_trunc('day'', (ts_stat(''select 1'')).word, ''', as_of_date)::text",
+    "ts_rewrite('a'::tsquery, 'select ''a''::tsquery, ''b''::tsquery')::text",
+    f"query_to_xml('{_XML}', true, true, '')::text",
+    f"query_to_xml_and_xmlschema('{_XML}', true, true, '')::text",
+    "table_to_xml('marts.risk_events', true, true, '')::text",
+    "schema_to_xml('marts', true, true, '')::text",
+    "database_to_xml(true, true, '')::text",
+    "cursor_to_xml('c', 10, true, true, '')::text",
+    f"(dblink('', '{_XML}'))::text",
+    "array(table marts.risk_events)::text",
+    "(table marts.country_names limit 1)::text",
+    "(select max(supplier_name) from marts.risk_events)",
+    "exists(select 1 from marts.risk_events)::text",
+    "set_config('statement_timeout', '0', false)",
+    "current_setting('server_version')",
+    "('server_version'::text).current_setting",
+    "pg_sleep(3)::text",
+    "pg_read_file('postgresql.conf')",
+    "('postgresql.conf'::text).pg_read_file",
+    "lo_import('/etc/passwd')::text",
+    "pg_advisory_lock(1)::text",
+    "pg_terminate_backend(1)::text",
+    "generate_series(1, 1000000000)::text",
+    "repeat('a', 1000000000)",
+    "current_user::text",
+    "version()",
+    "nextval('marts.a')::text",
+    "supplier_name from marts.risk_events -- ",
+    "xmltable('/a' passing '<a/>' columns b text)::text",
+]

@@ -51,3 +51,24 @@ def test_the_riskiest_supplier_is_that_of_the_overall_risk(
         ("Acme", 60),
         ("Silent", -1),
     ]
+
+
+def test_a_keyword_is_compared_over_the_last_full_week_alone(
+    marts: Marts, datasets: Datasets
+) -> None:
+    """As of Tuesday, 2026-03-31: the week of 03-23 is the last that is over."""
+    for word, week, findings, change in [
+        ("fire", "2026-03-09", 5, 5),
+        ("fire", "2026-03-16", 2, -3),
+        ("fire", "2026-03-23", 6, 4),
+        ("fire", "2026-03-30", 1, -5),
+        ("flood", "2026-03-09", 1, 1),
+        ("flood", "2026-03-16", 0, -1),
+    ]:
+        counts = {"findings": findings, "change": change, "is_complete": week != "2026-03-30"}
+        marts.insert("keyword_trends", keyword=word, dimension="operational", week=week, **counts)
+    rest = "group by keyword order by keyword"
+    assert datasets.ask("keyword_trends", "keyword", "finding_count", "more", rest=rest) == [
+        ("fire", 14, 4),
+        ("flood", 1, None),
+    ]

@@ -29,9 +29,10 @@ def test_the_overview_shows_what_sql_says(manager: Visitor, served: Served) -> N
     assert manager.number("New events") == served.count(
         "select count(*) from marts.risk_events where first_seen_on > as_of_date - 7"
     )
-    newly = "select count(distinct supplier_id) from marts.risk_changes where dimension = 'overall'"
+    critical = "select supplier_id from marts.risk_changes where dimension = 'overall' and band"
+    newly = f"{critical}_now = 'critical' except {critical}_before = 'critical'"
     assert manager.number("Newly critical") == served.count(
-        f"{newly} and band_now = 'critical' and band_before <> 'critical'"
+        f"select count(*) from ({newly}) as suppliers"
     )
     riskiest = manager.rows("Riskiest suppliers (100 = highest risk)")
     wanted = served.sql(

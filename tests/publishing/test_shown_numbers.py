@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from orchestration.publishing.bundle import read
+from orchestration.publishing.bundle import Chart, read
 from orchestration.settings import PostgresSettings
 from tests.migrations.test_roles import connect_as
 from tests.publishing.marts import Marts
@@ -28,6 +28,23 @@ class Datasets:
         known |= {column.name: column.expression or column.name for column in dataset.columns}
         query = f"select {', '.join(known[one] for one in shown)} from {source(dataset)} {rest}"
         return self._reader.execute(query.encode()).fetchall()
+
+    def number(self, file: str) -> object:
+        """The big number of a chart, with its own filters."""
+        [chart] = [one for one in self._bundle.charts if one.file == f"charts/{file}.yaml"]
+        [dataset] = [one for one in self._bundle.datasets if one.uuid == chart.dataset_uuid]
+        rest = f"where {' and '.join(conditions(chart))}"
+        [(number,)] = self.ask(dataset.table_name, chart.params["metric"], rest=rest)
+        return number
+
+
+def conditions(chart: Chart) -> Iterator[str]:
+    signs = {"==": "=", "!=": "<>"}
+    for one in chart.params["adhoc_filters"]:
+        if one["expressionType"] == "SQL":
+            yield one["sqlExpression"]
+        else:
+            yield f"{one['subject']} {signs[one['operator']]} '{one['comparator']}'"
 
 
 @pytest.fixture
@@ -71,4 +88,43 @@ def test_a_keyword_is_compared_over_the_last_full_week_alone(
     assert datasets.ask("keyword_trends", "keyword", "finding_count", "more", rest=rest) == [
         ("fire", 14, 4),
         ("flood", 1, None),
+    ]
+
+
+def test_a_supplier_critical_elsewhere_for_long_is_not_newly_critical(
+    marts: Marts, datasets: Datasets
+) -> None:
+    def change(supplier: str, country: str, before: str, now: str) -> None:
+        bands = {"band_before": before, "band_now": now, "score_now": 80, "main_cause": "none"}
+        names = {"supplier_name": supplier.capitalize(), "country": country}
+        marts.insert("risk_changes", supplier_id=supplier, dimension="overall", **names, **bands)
+
+    change("known", "DE", "critical", "critical")
+    change("known", "MX", "high", "critical")
+    change("moved", "DE", "critical", "low")
+    change("moved", "MX", "high", "critical")
+    change("fresh", "DE", "high", "critical")
+    change("fresh", "MX", "no signal", "critical")
+    assert datasets.number("newly_critical") == 1
+
+
+def test_peers_are_the_suppliers_of_a_category_wherever_they_are(
+    marts: Marts, datasets: Datasets
+) -> None:
+    def score(supplier: str, country: str, value: int, dimension: str = "financial") -> None:
+        names = {"supplier_name": supplier.capitalize(), "supplier_category": "metals"}
+        row = {"country": country, "dimension": dimension, "score": value, "band": "low"}
+        marts.insert("supplier_risk_current", supplier_id=supplier, **names, **row)
+
+    score("acme", "DE", 90)
+    score("acme", "MX", 70)
+    score("beta", "DE", 80)
+    score("gamma", "MX", 10)
+    score("gamma", "MX", 50, dimension="operational")
+    shown = ("supplier_id", "score", "peer_rank", "peer_count", "peer_mean")
+    rest = "where risk_dimension = 'Financial' order by peer_rank"
+    assert datasets.ask("supplier_peers", *shown, rest=rest) == [
+        ("acme", 90, 1, 3, 60),
+        ("beta", 80, 2, 3, 60),
+        ("gamma", 10, 3, 3, 60),
     ]

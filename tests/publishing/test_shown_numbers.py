@@ -128,3 +128,18 @@ def test_peers_are_the_suppliers_of_a_category_wherever_they_are(
         ("beta", 80, 2, 3, 60),
         ("gamma", 10, 3, 3, 60),
     ]
+
+
+def test_the_map_of_countries_shows_the_risk_of_the_country_not_of_its_worst_supplier(
+    marts: Marts, datasets: Datasets
+) -> None:
+    row = {"dimension": "overall", "band": "high", "weighted_by": "none"}
+    names = {"country": "CL", "country_name": "Chile", "worst_supplier_name": "Acme"}
+    marts.insert("country_risk_current", score=64, worst_score=90, **row, **names)
+    marts.pair("acme", 90, country="CL")
+    rest = "where country_name = 'Chile' group by country order by country"
+    assert datasets.ask("country_risk_map", "country", "risk", rest=rest) == [
+        ("BV", 0),
+        ("CL", 64),
+        ("HM", 100),
+    ]

@@ -1,6 +1,6 @@
 """What the dashboards promise, and neither Superset nor the check against the marts looks at."""
 
-from orchestration.publishing.bundle import read
+from orchestration.publishing.bundle import Chart, read
 
 # written by whoever sends a message, or by an LLM that has read it
 STRANGERS = {
@@ -18,3 +18,32 @@ def test_no_table_shows_a_text_of_strangers_where_it_could_be_html() -> None:
         if name in STRANGERS
     }
     assert not shown
+
+
+def times(chart: Chart) -> list[str]:
+    """The columns by which a filter of time filters it."""
+    filters = chart.params["adhoc_filters"]
+    return [one["subject"] for one in filters if one.get("operator") == "TEMPORAL_RANGE"]
+
+
+def test_a_filter_of_time_is_for_charts_that_have_a_time_to_filter() -> None:
+    bundle = read()
+    untouched = {
+        f"{dashboard.file}: {chart.file}"
+        for dashboard in bundle.dashboards
+        for native in dashboard.filters
+        for chart in bundle.charts
+        if native.filter_type == "filter_time"
+        if chart.uuid in set(dashboard.charts) - native.excluded
+        if not times(chart)
+    }
+    assert not untouched
+
+
+def test_a_chart_over_time_is_filtered_by_the_time_that_it_shows() -> None:
+    other = {
+        chart.file: times(chart)
+        for chart in read().charts
+        if "time_grain_sqla" in chart.params and times(chart) != [chart.params["x_axis"]]
+    }
+    assert not other

@@ -28,8 +28,8 @@ _GRAMMAR = _words(
     " And Or Not Is In Between Like ILike Escape EQ NEQ GT GTE LT LTE Add Sub Mul Div Neg DPipe"
 )
 _FUNCTIONS = _words(
-    "Abs ArrayPosition Avg Coalesce Count GroupConcat Initcap Left Max Min Nullif Rank Replace"
-    " StrToDate StrToTime Substring Sum TimestampTrunc"
+    "Abs ArrayPosition Avg Coalesce Count GroupConcat Initcap Left LogicalOr Max Min Nullif Rank"
+    " Replace StrToDate StrToTime Substring Sum TimestampTrunc"
 )
 _FUNCTIONS_BY_NAME = _words("array_position")
 _OUR_FUNCTIONS = _words("as_html as_link as_supplier_link")

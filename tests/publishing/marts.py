@@ -41,7 +41,7 @@ class Marts:
                 [supplier, country],
             )
         names = {"supplier_name": name or supplier.capitalize()}
-        self._insert(
+        self.insert(
             "supplier_risk_current",
             **place,
             **names,
@@ -54,7 +54,7 @@ class Marts:
         )
         parts = {"new_events": 0.0, "decay": 0.0, "rescoring": 0.0, "rollbacks": 0.0, **causes}
         main = max(parts, key=lambda name: abs(parts[name]))
-        self._insert(
+        self.insert(
             "risk_changes",
             **place,
             **names,
@@ -88,7 +88,7 @@ class Marts:
             "evidence_url": "https://news.example/fire",
             **columns,
         }
-        self._insert(
+        self.insert(
             "risk_events",
             supplier_id=supplier,
             first_seen_on=first,
@@ -111,7 +111,8 @@ class Marts:
     def execute(self, statement: Any) -> None:
         self._owner.execute(statement)
 
-    def _insert(self, mart: str, **values: Any) -> None:
+    def insert(self, mart: str, **values: Any) -> None:
+        """One row of any mart; what it must have and is not given is filled."""
         described = self._owner.execute(
             "select column_name, data_type from information_schema.columns"
             " where table_schema = 'marts' and table_name = %s and is_nullable = 'NO'",

@@ -167,7 +167,7 @@ def test_a_click_on_a_bar_that_lies_filters_nothing(
         x, y = box["x"] + across * box["width"], box["y"] + down * box["height"]
         manager.page.mouse.click(x, y)
         manager.page.wait_for_timeout(700)  # Superset waits whether a second click follows
-    assert manager.page.locator(".ant-tag").count() == 0
+        assert manager.page.locator(".ant-tag").count() == 0
 
 
 def test_a_link_of_the_overview_opens_the_supplier(manager: Visitor) -> None:

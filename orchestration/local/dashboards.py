@@ -23,7 +23,7 @@ SOURCE = REPOSITORY / "superset"
 ENVIRONMENT = REPOSITORY / ".venv-superset"
 NAME = "superset"
 _ACCOUNT_OF_DAGSTER = "dagster"
-_WAREHOUSE = (
+WAREHOUSE = (
     "POSTGRES_HOST",
     "POSTGRES_PORT",
     "POSTGRES_DATABASE",
@@ -70,7 +70,7 @@ def environment(state: State) -> dict[str, str]:
     passwords, and the role that may only read the marts."""
     stack = state.read_env()
     return {
-        **{name: stack[name] for name in _WAREHOUSE},
+        **{name: stack[name] for name in WAREHOUSE},
         **secrets(state),
         "SUPERSET_CONFIG_PATH": str(SOURCE / "superset_config.py"),
     }

@@ -52,7 +52,8 @@ def look(connection: Connection, alerts: AlertSettings, superset: SupersetSettin
         newest = _build(connection)
         if newest is None or not newest.is_complete:
             return Look(reason="the marts are being refreshed, or their last refresh failed")
-        if newest.build == _build_seen(connection):
+        seen = _last_look(connection)
+        if seen and newest.build == seen["build"]:
             return Look(reason="the marts are those of the last look")
         return _look_alone(connection, alerts, superset)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
@@ -98,15 +99,9 @@ def _build(connection: Connection) -> _Build | None:
     return None if row is None else _Build(**row)
 
 
-def _build_seen(connection: Connection) -> str | None:
-    row = connection.execute("select build from risk.seen_refresh").fetchone()
-    return row["build"] if row else None
-
-
-def _is_of_an_earlier_day(connection: Connection, newest: _Build) -> bool:
-    """A build for a day of the past (variable as_of_date) is nothing to compare with."""
-    row = connection.execute("select as_of_date from risk.seen_refresh").fetchone()
-    return bool(row and newest.as_of_date < row["as_of_date"])
+def _last_look(connection: Connection) -> dict[str, Any] | None:
+    """`build` and `as_of_date` of the marts that were seen last."""
+    return connection.execute("select build, as_of_date from risk.seen_refresh").fetchone()
 
 
 def _look(connection: Connection, settings: AlertSettings, superset: SupersetSettings) -> Look:
@@ -121,10 +116,10 @@ def _look(connection: Connection, settings: AlertSettings, superset: SupersetSet
         " marts.country_names in access share mode"
     )
     newest = _build(connection)
-    seen = _build_seen(connection)
-    if newest is None or not newest.is_complete or newest.build == seen:
+    seen = _last_look(connection)
+    if newest is None or not newest.is_complete or (seen and newest.build == seen["build"]):
         return Look(reason="the marts changed at this moment")
-    if _is_of_an_earlier_day(connection, newest):
+    if seen and newest.as_of_date < seen["as_of_date"]:
         return Look(reason="the marts are those of an earlier day than at the last look")
     _require_a_band(connection, settings.lowest_band)
     found: Sequence[Alert] = ()

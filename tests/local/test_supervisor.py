@@ -104,7 +104,7 @@ def test_a_stack_without_superset_says_so_once_asked_for_it_and_goes_on(
 ) -> None:
     stack = Stack(State(state_folder()), said.append)
     stack.state.create()
-    stack.state.write_env(dict.fromkeys(dashboards._WAREHOUSE, "5432"))
+    stack.state.write_env(dict.fromkeys(dashboards.WAREHOUSE, "5432"))
     stack.ports = {"superset": 1}
     monkeypatch.setattr(dashboards, "ENVIRONMENT", tmp_path / "nowhere")
     stack.state.ask_for_dashboards(stack.stack_id)

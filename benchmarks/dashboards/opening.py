@@ -73,7 +73,9 @@ def _paints(findings: int, large: Rounds, small: Rounds) -> list[Figure]:
 
 
 def _answers(findings: int, large: Rounds, small: Rounds) -> list[Figure]:
-    """Of the slowest charts and filters with an empty data cache."""
+    """Of the slowest charts and filters with an empty data cache. All may be painted before a filter
+    that is folded away has its answer: what did not come each time is left out."""
+    asked = [opened[_COLD].answers.keys() for opened in (*large, *small)]
     figures = [
         Figure(
             f"answer with {findings:,} findings, {_COLD}: {name}",
@@ -82,6 +84,6 @@ def _answers(findings: int, large: Rounds, small: Rounds) -> list[Figure]:
             [opened[_COLD].answers[name] for opened in small],
             f"the same with {_FEWER:,}",
         )
-        for name in large[0][_COLD].answers
+        for name in set.intersection(*map(set, asked))
     ]
     return sorted(figures, key=lambda figure: median(figure.product), reverse=True)[:_SLOWEST]

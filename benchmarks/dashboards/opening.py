@@ -73,8 +73,8 @@ def _paints(findings: int, large: Rounds, small: Rounds) -> list[Figure]:
 
 
 def _answers(findings: int, large: Rounds, small: Rounds) -> list[Figure]:
-    """Of the slowest charts and filters with an empty data cache. All may be painted before a filter
-    that is folded away has its answer: what did not come each time is left out."""
+    """Of the slowest charts and filters with an empty data cache. All may be painted before a
+    filter that is folded away has its answer: what did not come each time is left out."""
     asked = [opened[_COLD].answers.keys() for opened in (*large, *small)]
     figures = [
         Figure(

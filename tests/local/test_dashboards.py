@@ -19,7 +19,7 @@ from orchestration.settings import state_folder
 def state() -> State:
     state = State(state_folder())
     state.create()
-    state.write_env(dict.fromkeys(dashboards._WAREHOUSE, "5432"))
+    state.write_env(dict.fromkeys(dashboards.WAREHOUSE, "5432"))
     return state
 
 

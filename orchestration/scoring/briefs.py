@@ -27,6 +27,7 @@ from orchestration.scoring.visible import visible
 
 CHUNK = 100
 MAX_FINDINGS = 30
+_CHANGED = {"written", "withdrawn"}
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,15 @@ class _Writing:
             ends = [self._end(subject, answer) for subject, answer in mine]
             done = [end for end in ends if isinstance(end, Done)]
             work_items.finish(run.connection, done)
-            changed_pairs.note(run.connection, [one.item.subject_id for one in done])
+            changed = [one.item.subject_id for one in done if one.outcome in _CHANGED]
+            changed_pairs.note(run.connection, changed)
         self._claims.drop(items)
 
     def _end(self, subject: _Subject, answer: Answer | None) -> Done | NotKept:
         run = self._run
         if answer is None:
-            _write(run, subject, None, None)
-            return Done(subject.item, "no_findings")
+            is_new = _write(run, subject, None, None)
+            return Done(subject.item, "withdrawn" if is_new else "no_findings")
         return keep_or_fail(run, subject.item, answer, partial(_keep, run, subject, answer))
 
 
@@ -205,14 +207,14 @@ def _keep(run: Run, subject: _Subject, answer: Answer) -> Done:
         f"{sentence.text.strip()} {''.join(f'[{number}]' for number in sentence.cites)}"
         for sentence in reply.sentences
     ]
-    _write(run, subject, answer.response_id, " ".join(sentences))
-    return Done(subject.item, "written")
+    is_new = _write(run, subject, answer.response_id, " ".join(sentences))
+    return Done(subject.item, "written" if is_new else "unchanged")
 
 
-def _write(run: Run, subject: _Subject, response_id: int | None, text: str | None) -> None:
+def _write(run: Run, subject: _Subject, response_id: int | None, text: str | None) -> bool:
     """A new row, unless the pair's newest says the same. Without a text it says that there is
     nothing to tell any more; where nothing was told before, no row is needed to say so."""
-    run.connection.execute(
+    written = run.connection.execute(
         """
         with newest as (
             select generation_id, response_id, text, finding_ids
@@ -246,3 +248,4 @@ def _write(run: Run, subject: _Subject, response_id: int | None, text: str | Non
             "run_id": run.run_id,
         },
     )
+    return written.rowcount == 1

@@ -3,7 +3,7 @@
 from orchestration.ingestion import changed_pairs
 from orchestration.resources.postgres import Connection, one
 from tests.conftest import Analyst
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_texts, run
+from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, land_texts, run
 
 
 def test_a_run_names_what_changed_and_striking_it_off_ends_it(
@@ -45,3 +45,17 @@ def test_a_targeted_run_strikes_off_its_own_pairs_alone(
     run(connection, analyst.settings, is_killed_before_events=True)
     run(connection, analyst.settings, targets=["beta@DE"])
     assert list(changed_pairs.unreported(connection)) == ["acme@MX"]
+
+
+def test_a_pair_that_fails_in_its_partition_is_not_reported_by_the_next_run_as_if_it_were_well(
+    connection: Connection, analyst: Analyst
+) -> None:
+    land_hinted(connection, RECALL)
+    run(connection, analyst.settings)
+    land_hinted(connection, "Acme Corp recalls pumps in Mexico.", BANKRUPTCY)
+    refused = ("recalls pumps", BANKRUPTCY)
+    analyst.fail_with(*[{"kind": "refusal", "contains": text} for text in refused])
+    run(connection, analyst.settings)
+    failed = run(connection, analyst.settings, targets=["acme@MX", "beta@DE"])
+    assert set(failed.failures) == {"acme@MX", "beta@DE"}
+    assert run(connection, analyst.settings).pairs == {}

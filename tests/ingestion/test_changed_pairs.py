@@ -53,8 +53,10 @@ def test_a_pair_that_fails_in_its_partition_is_not_reported_by_the_next_run_as_i
     land_hinted(connection, RECALL)
     run(connection, analyst.settings)
     land_hinted(connection, "Acme Corp recalls pumps in Mexico.", BANKRUPTCY)
-    refused = ("recalls pumps", BANKRUPTCY)
-    analyst.fail_with(*[{"kind": "refusal", "contains": text} for text in refused])
+    analyst.fail_with(
+        {"kind": "refusal", "contains": "recalls pumps"},
+        {"kind": "refusal", "contains": BANKRUPTCY},
+    )
     run(connection, analyst.settings)
     failed = run(connection, analyst.settings, targets=["acme@MX", "beta@DE"])
     assert set(failed.failures) == {"acme@MX", "beta@DE"}

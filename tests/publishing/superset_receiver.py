@@ -50,8 +50,10 @@ class _Handler(BaseHTTPRequestHandler):
             session = (self.headers.get("X-CSRFToken"), self.headers.get("Cookie"))
             if session != (_CSRF, _SESSION):
                 self._answer(400, {"message": "The CSRF session token is missing."})
-            elif self._answer(201, {}) == 201:
-                self.server.dropped.append(body["datasources"])
+                return
+            if self.path not in self.server.statuses:
+                self.server.dropped.append(body["datasources"])  # before who asked goes on
+            self._answer(201, {})
 
     def _is_logged_in(self) -> bool:
         if self.headers.get("Authorization") == f"Bearer {_TOKEN}":
@@ -59,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(401, {"message": "no"})
         return False
 
-    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> int:
+    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         status = self.server.statuses.get(self.path, status)
         content = json.dumps(body).encode()
         self.send_response(status)
@@ -67,7 +69,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-        return status
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: a test's output is not the place."""

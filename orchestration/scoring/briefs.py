@@ -27,7 +27,7 @@ from orchestration.scoring.visible import visible
 
 CHUNK = 100
 MAX_FINDINGS = 30
-_CHANGED = {"written", "withdrawn"}
+_NEW = {"written", "withdrawn"}  # outcomes that leave another brief than before
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,16 @@ class _Subject:
 
 
 def renew(connection: Connection, pair_ids: Sequence[UUID], generation_id: int) -> None:
-    """The briefs of these pairs are old now, also one that a run is writing."""
+    """What these pairs rest on changed: Dagster is to hear of them, and their briefs are old now,
+    also one that a run is writing."""
     if pair_ids:
         with connection.transaction():
             work_items.enqueue(connection, "pair", pair_ids, "briefs", generation_id)
             work_items.reopen(
                 connection, pair_ids, "briefs", generation_id, ("done", "dead", "claimed")
             )
+            # last, as where a brief is kept: two runs that wait for each other would both fail
+            changed_pairs.note(connection, pair_ids)
 
 
 def write_pending(run: Run, report: RunReport, pair_ids: Sequence[UUID] | None = None) -> None:
@@ -137,7 +140,7 @@ class _Writing:
             ends = [self._end(subject, answer) for subject, answer in mine]
             done = [end for end in ends if isinstance(end, Done)]
             work_items.finish(run.connection, done)
-            changed = [one.item.subject_id for one in done if one.outcome in _CHANGED]
+            changed = [one.item.subject_id for one in done if one.outcome in _NEW]
             changed_pairs.note(run.connection, changed)
         self._claims.drop(items)
 

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from orchestration.crash_points import reach
-from orchestration.ingestion import changed_pairs, work_items
+from orchestration.ingestion import work_items
 from orchestration.ingestion.work_items import Done, Item
 from orchestration.resources.postgres import Connection
 from orchestration.scoring import briefs, prompts
@@ -255,5 +255,4 @@ def _renew_briefs(run: Run, partition_keys: set[str]) -> None:
         "select pair_id from risk.pairs where partition_key = any(%s)", [list(partition_keys)]
     )
     pair_ids = [row["pair_id"] for row in rows]
-    changed_pairs.note(run.connection, pair_ids)
     briefs.renew(run.connection, pair_ids, run.generation_id)

@@ -1,9 +1,17 @@
 """Changed pairs: reported once, again after another change, and by the next run after a crash."""
 
 from orchestration.ingestion import changed_pairs
+from orchestration.ingestion.message import Document
 from orchestration.resources.postgres import Connection, one
 from tests.conftest import Analyst
-from tests.scoring.scenario import BANKRUPTCY, RECALL, land_hinted, land_texts, run
+from tests.scoring.scenario import (
+    BANKRUPTCY,
+    RECALL,
+    land_documents,
+    land_hinted,
+    land_texts,
+    run,
+)
 
 
 def test_a_run_names_what_changed_and_striking_it_off_ends_it(
@@ -61,3 +69,13 @@ def test_a_pair_that_fails_in_its_partition_is_not_reported_by_the_next_run_as_i
     failed = run(connection, analyst.settings, targets=["acme@MX", "beta@DE"])
     assert set(failed.failures) == {"acme@MX", "beta@DE"}
     assert run(connection, analyst.settings).pairs == {}
+
+
+def test_a_correction_changes_the_pair_that_it_leaves_where_no_brief_says_so(
+    connection: Connection, analyst: Analyst
+) -> None:
+    praise = "Acme Corp is praised in Mexico."
+    land_documents(connection, [Document(text=praise, external_id="a")])
+    assert run(connection, analyst.settings).pairs["acme@MX"].documents == 1
+    land_documents(connection, [Document(text="Withdrawn.", external_id="a", version=2)])
+    assert run(connection, analyst.settings).pairs["acme@MX"].documents == 0

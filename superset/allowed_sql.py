@@ -6,7 +6,6 @@ refused; tests/dashboards/test_allowed_sql.py says which word is missing for a n
 """
 
 import re
-from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -41,7 +40,6 @@ class NotAllowed(ValueError):
     """SQL that somebody without SQL Lab may not have run; says which part of it."""
 
 
-@lru_cache(maxsize=500)  # a dashboard asks the same each morning; a refusal is not remembered
 def only_allowed(sql: str) -> str:
     """The same query, written anew from what was understood of it: no text that PostgreSQL could
     read in another way is left. Raises NotAllowed."""
